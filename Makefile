@@ -1,0 +1,84 @@
+# pg_fcfs: build, installation and the commands of the project.
+#
+#   make, make install       the extension, plain PGXS; PG_CONFIG=... chooses the server
+#   make demo                set up, build, run the main job on a private cluster, show the result
+#   make check               everything that must pass; ONLY=phase[:test] runs a part of it
+#   make bench               the figures
+#   make lint                what `make check` checks in the sources themselves
+#   make setup               install the packages that the four above need
+#
+# The commands of the project and PGXS are two halves that never meet in one
+# run of make: the commands must work where pg_config is not there yet, and
+# PGXS has a `check` of its own.
+
+COMMANDS := demo check bench lint setup
+
+ifneq (,$(filter $(COMMANDS),$(MAKECMDGOALS)))
+
+.PHONY: $(COMMANDS)
+
+setup:
+	@scripts/setup
+demo: setup
+	@demo/run
+check: setup
+	@test/run $(ONLY)
+bench: setup
+	@bench/run
+lint: setup
+	@scripts/lint
+
+else
+
+EXTENSION   := pg_fcfs
+EXTVERSION  := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(EXTENSION).control)
+MODULE_big  := $(EXTENSION)
+OBJS        := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+SQL_SCRIPT  := $(EXTENSION)--$(EXTVERSION).sql
+SQL_PARTS   := $(sort $(wildcard src/sql/[0-9]*.sql src/sql/[0-9]*.sql.gen))
+DATA_built  := $(SQL_SCRIPT)
+DATA        := $(wildcard src/sql/updates/*.sql)
+EXTRA_CLEAN := build $(EXTENSION)--*.sql
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq (,$(wildcard $(PGXS)))
+$(error no server headers by way of PG_CONFIG=$(PG_CONFIG): give another one, or run `make setup`)
+endif
+
+# The server's headers are system headers to us: their warnings under -Wextra
+# are not ours to mend. Unused parameters are the rule where the server fixes
+# the signature (SQL functions, hooks, callbacks), so that one says nothing.
+# Warnings become errors with COPT=-Werror, PostgreSQL's own switch, as every
+# build of `make check` has it; another compiler's new warning must not keep a
+# user from building.
+PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server)
+PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter
+ifdef ASSERTIONS
+PG_CPPFLAGS += -DUSE_ASSERT_CHECKING
+endif
+
+# Without this a function of ours that has the name of one inside the server,
+# or inside an extension loaded earlier, would silently become that one.
+comma := ,
+SHLIB_LINK = $(if $(filter linux,$(PORTNAME)),-Wl$(comma)-Bsymbolic)
+
+# Bitcode lets the JIT inline functions; ours do too much to gain from it.
+override with_llvm = no
+
+include $(PGXS)
+
+# Debian's servers are configured without dependency tracking. The sources are
+# few: a changed header rebuilds them all.
+$(OBJS): $(wildcard src/*.h) Makefile
+
+# A part whose name ends in .gen is a program that prints the part.
+$(SQL_SCRIPT): $(wildcard src/*.h src/sql/*) $(EXTENSION).control Makefile
+	@echo "joining $@"
+	@{ printf '%s\n\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit' && \
+	   for part in $(SQL_PARTS); do \
+	     case $$part in *.gen) ./$$part ;; *) cat $$part ;; esac || exit 1; echo; \
+	   done; } > $@.part
+	@mv $@.part $@
+
+endif
