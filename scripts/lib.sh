@@ -2,6 +2,7 @@
 # What the scripts share: where things are, and how to become an ordinary user.
 # To be sourced by a script that has set `top`, the root of the checkout.
 
+: "${top:?}"
 : "${PG_MAJOR:=15}"
 : "${PG_CONFIG:=/usr/lib/postgresql/$PG_MAJOR/bin/pg_config}"
 export PG_CONFIG
@@ -10,6 +11,12 @@ die()
 {
     echo "${0##*/}: $*" >&2
     exit 1
+}
+
+# Where the builds for this server are.
+build_dir()
+{
+    "$PG_CONFIG" --version | sed "s|^PostgreSQL \([0-9]*\).*|$top/build/\1|"
 }
 
 # The user that runs servers: ours, or postgres where we are root.
