@@ -40,6 +40,11 @@ DATA_built  := $(SQL_SCRIPT)
 DATA        := $(wildcard src/sql/updates/*.sql)
 EXTRA_CLEAN := build $(EXTENSION)--*.sql
 
+# For `make installcheck`, against a server that is running with the extension
+# installed; `make check` runs the same tests on servers of its own.
+REGRESS      := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS := --load-extension=btree_gist --load-extension=$(EXTENSION)
+
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq (,$(wildcard $(PGXS)))
