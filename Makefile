@@ -5,13 +5,14 @@
 #   make check               everything that must pass; ONLY=phase[:test] runs a part of it
 #   make bench               the figures
 #   make lint                what `make check` checks in the sources themselves
-#   make setup               install the packages that the four above need
+#   make format              lay the C sources out as `make lint` wants them
+#   make setup               install the packages that the five above need
 #
 # The commands of the project and PGXS are two halves that never meet in one
 # run of make: the commands must work where pg_config is not there yet, and
 # PGXS has a `check` of its own.
 
-COMMANDS := demo check bench lint setup
+COMMANDS := demo check bench lint format setup
 
 ifneq (,$(filter $(COMMANDS),$(MAKECMDGOALS)))
 
@@ -27,6 +28,8 @@ bench: setup
 	@bench/run
 lint: setup
 	@scripts/lint
+format: setup
+	@clang-format -i src/*.[ch]
 
 else
 
