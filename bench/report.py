@@ -1,0 +1,143 @@
+"""Figures from runs, and the table and the file that tell them."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+
+from cluster import CONF, PRELOAD_CONF, TOP
+from declare import Bound
+from measure import CLIENTS, SECONDS, WARM_UP
+
+OUT = f"{TOP}/build/bench"
+
+SETTINGS = (
+    "server_version shared_buffers max_wal_size checkpoint_timeout autovacuum fsync synchronous_commit"
+    " wal_sync_method wal_level commit_delay max_connections shared_preload_libraries fcfs.max_pools"
+).split()
+
+
+def machine():
+    with open("/proc/cpuinfo") as file:
+        models = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
+    with open("/proc/meminfo") as file:
+        memory = int(file.readline().split()[1]) // 1048576
+    return {
+        "processor": models[0] if models else platform.machine(),
+        "processors": os.cpu_count(),
+        "memory_gb": memory,
+        "system": f"{platform.system()} {platform.release()}",
+        "load": os.getloadavg()[0],
+    }
+
+
+def revision():
+    """What was measured: the commit, and whether sources differ from it."""
+
+    def git(*arguments):
+        return subprocess.run(["git", "-C", TOP, *arguments], capture_output=True, text=True).stdout.strip()
+
+    commit = git("rev-parse", "--short", "HEAD")
+    changed = git("status", "--porcelain", "--", "src", "Makefile", "pg_fcfs.control")
+    return (commit or "unknown") + (" and changes" if changed else "")
+
+
+def settings(cluster):
+    return {name: cluster.sql(f"SELECT current_setting('{name}', true)") for name in SETTINGS}
+
+
+def spread(numbers):
+    return {"median": statistics.median(numbers), "min": min(numbers), "max": max(numbers)}
+
+
+def figure(declared, runs):
+    """What a Ratio or a Bound says of the runs of its sides."""
+    of = [run.figure for run in runs[declared.of]]
+    result = {"what": declared.what, "of": declared.of, "of_figure": spread(of)}
+    if isinstance(declared, Bound):
+        value = result["of_figure"]
+    else:
+        against = [run.figure for run in runs[declared.against]]
+        pairs = list(zip(of, against))
+        result["against"] = declared.against
+        result["against_figure"] = spread(against)
+        result["ratio"] = value = spread([b / a if declared.at_most else a / b for a, b in pairs])
+        result["at_least"] = declared.at_least
+    result["at_most"] = declared.at_most
+    if declared.at_most:
+        result["holds"] = value["median"] <= declared.at_most
+    elif declared.at_least:
+        result["holds"] = value["median"] >= declared.at_least
+    return result
+
+
+def short(number):
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.1f}" if abs(number) >= 10 else f"{number:.2f}"
+
+
+def told(numbers):
+    if numbers["min"] == numbers["max"]:
+        return short(numbers["median"])
+    return f"{short(numbers['median'])} ({short(numbers['min'])}..{short(numbers['max'])})"
+
+
+def row(result):
+    bound = f"at most {result['at_most']:g}" if result.get("at_most") else ""
+    bound = f"at least {result['at_least']:g}" if result.get("at_least") else bound
+    holds = {True: "yes", False: "**no**", None: ""}[result.get("holds")]
+    against = f"{result['against']}: {told(result['against_figure'])}" if "against" in result else ""
+    cells = [
+        result["what"],
+        f"{result['of']}: {told(result['of_figure'])}",
+        against,
+        told(result["ratio"]) if "ratio" in result else "",
+        bound,
+        holds,
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def markdown(report):
+    about = report["machine"]
+    lines = [
+        f"Revision {report['revision']}, {report['started']}, {report['minutes']:.1f} minutes. "
+        f"PostgreSQL {report['settings']['server_version']}, {about['system']}, "
+        f"{about['processors']} x {about['processor']}, {about['memory_gb']} GB.",
+        "",
+        f"{CLIENTS} clients (pgbench -j 2 -M prepared on the same machine), "
+        f"{report['rounds']} rounds of {SECONDS} s after {WARM_UP} s of warm-up, sides in turn. "
+        f"Settings: {', '.join(CONF + PRELOAD_CONF)}.",
+        "",
+        "Claims or answers a second: median (lowest..highest round). The ratio is the median of the rounds' ratios.",
+        "",
+        "| what | measured | against | ratio | contract | holds |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [row(result) for result in report["figures"]]
+    lines += [""] + report["notes"]
+    return "\n".join(lines) + "\n"
+
+
+def noise_note(runs):
+    """How quiet the machine was, so that readers know what a figure is worth."""
+    all_runs = [run for side in runs for run in side if run.calls]
+    if not all_runs:
+        return []
+    foreign = spread([100 * run.foreign for run in all_runs])
+    stolen = spread([100 * run.stolen for run in all_runs])
+    loud = sum(run.foreign > 0.05 or run.stolen > 0.02 for run in all_runs)
+    return [
+        f"Noise: other processes and the kernel used {foreign['median']:.1f}% of the processors"
+        f" ({foreign['min']:.1f}..{foreign['max']:.1f}), the host took {stolen['median']:.1f}%"
+        f" ({stolen['min']:.1f}..{stolen['max']:.1f});"
+        f" {loud} of {len(all_runs)} runs had more than 5% or 2%."
+    ]
+
+
+def write(report):
+    os.makedirs(OUT, exist_ok=True)
+    with open(f"{OUT}/result.json", "w") as file:
+        json.dump(report, file, indent=1)
+    with open(f"{OUT}/result.md", "w") as file:
+        file.write(markdown(report))
