@@ -1,0 +1,209 @@
+# What the tests of faults share: a server with the extension, sessions that ask
+# without waiting for the answer, and the question whether a fault left anything
+# behind. TEMP_CONFIG decides whether the library is preloaded (FCFS_MODE).
+package Fcfs;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(new_server world open_coupon start_pgbench acknowledged nothing_left session ask answer
+  wait_until_blocked state_of preloaded ALWAYS);
+
+use constant ALWAYS => "'2000-01-01', '2100-01-01'";
+
+sub preloaded
+{
+	return $ENV{FCFS_MODE} eq 'preload';
+}
+
+# A running server with the extension in the database postgres.
+sub new_server
+{
+	my ($name, %option) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init(allows_streaming => $option{streaming});
+	$node->append_conf('postgresql.conf', "log_statement = none\nshared_buffers = 16MB\nmax_connections = 60\n");
+	$node->append_conf('postgresql.conf', $option{conf}) if $option{conf};
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION pg_fcfs CASCADE');
+	return $node;
+}
+
+# Definitions and claims of every kind and status, for tests that carry them
+# from one place to another.
+sub world
+{
+	my $always = ALWAYS;
+	return <<"END";
+INSERT INTO fcfs.term (code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, ends_on, max_credits)
+VALUES ('spring', 'America/Los_Angeles', $always, '2099-03-02', '2099-06-12', 8),
+       ('autumn', 'Asia/Seoul', $always, '2099-09-01', '2099-12-12', 18);
+INSERT INTO fcfs.student (external_id) SELECT 'u' || g FROM generate_series(1, 40) g;
+UPDATE fcfs.student SET max_credits = 20 WHERE id = 3;
+INSERT INTO fcfs.course (code, title, credits) SELECT 'C' || g, 'Course ' || g, 4 FROM generate_series(1, 12) g;
+INSERT INTO fcfs.section (term_id, course_id, code, capacity, strict_order, starts_on, ends_on)
+SELECT 1 + g % 2, g, 'A', CASE WHEN g < 12 THEN 10 END, g = 5,
+       CASE WHEN g = 4 THEN date '2099-03-16' END, CASE WHEN g = 4 THEN date '2099-04-30' END
+FROM generate_series(1, 12) g;
+-- Weekly, over the change to summer time, dated, until midnight, and none at all.
+INSERT INTO fcfs.meeting (section_id, weekday, starts_at, ends_at, room)
+SELECT s, w, time '08:00' + s * interval '1 hour', time '08:50' + s * interval '1 hour', 'R' || s
+FROM generate_series(1, 10) s, generate_series(1, 5, 2) w;
+INSERT INTO fcfs.meeting (section_id, on_date, starts_at, ends_at)
+SELECT s, date '2099-06-12' - s, '19:00', '24:00' FROM generate_series(1, 8) s;
+INSERT INTO fcfs.grade (student_id, course_id, term_id, points) VALUES (1, 9, 2, 4.0);
+SELECT count(*) FROM generate_series(1, 12) student, generate_series(1, 12) section, fcfs.try_enroll(student, section);
+SELECT count(*) FROM generate_series(1, 6) student, fcfs.try_cancel_enrollment(student, 2);
+SELECT count(*) FROM generate_series(20, 22) student, fcfs.try_enroll(student, 2, 'key of ' || student);
+-- A policy passed over by an administrator is a legal state.
+INSERT INTO fcfs.enrollment (student_id, section_id) SELECT 30, s FROM generate_series(1, 8) s;
+INSERT INTO fcfs.event (code, sale_opens_at, sale_closes_at, max_per_customer) VALUES ('show', $always, 4);
+INSERT INTO fcfs.item (event_id, code, stock, price, strict_order)
+VALUES (1, 'hall', 20, 1000, false), (1, 'stalls', 5, 2500, true), (NULL, 'poster', NULL, 300, false);
+SELECT count(*) FROM generate_series(1, 9) customer, fcfs.try_reserve(customer, 1, 2, 'k');
+SELECT count(*) FROM generate_series(1, 5) customer, fcfs.try_reserve(customer, 2);
+SELECT count(*) FROM generate_series(1, 5) customer, fcfs.try_reserve(customer, 3, 100);
+SELECT count(*) FROM generate_series(1, 3) r, fcfs.try_confirm_reservation(r);
+SELECT count(*) FROM generate_series(4, 5) r, fcfs.try_cancel_reservation(r);
+UPDATE fcfs.reservation SET expires_at = clock_timestamp() WHERE id = 6;
+SELECT fcfs.expire_reservations();
+UPDATE fcfs.reservation SET expires_at = clock_timestamp() WHERE id = 7;
+INSERT INTO fcfs.coupon (code, quota, per_user_limit, opens_at, closes_at)
+VALUES ('few', 7, 2, $always), ('free', NULL, 1, $always), ('none', 0, 1, $always);
+SELECT count(*) FROM generate_series(1, 20) u, fcfs.try_issue_coupon(1, 1 + u / 2);
+SELECT count(*) FROM generate_series(1, 20) u, fcfs.try_issue_coupon(2, u);
+SELECT count(*) FROM generate_series(1, 2) u, fcfs.try_issue_coupon(3, u, 'refused');
+UPDATE fcfs.coupon_issue SET status = 'revoked' WHERE user_id IN (2, 7);
+UPDATE fcfs.coupon_issue SET status = 'redeemed', redeemed_at = now(), reference = 'r' WHERE user_id = 3;
+SELECT fcfs.person_id('somebody'), fcfs.person_id('somebody else');
+END
+}
+
+sub open_coupon
+{
+	my ($node, $id, $quota, $strict) = @_;
+	$node->safe_psql('postgres',
+		"INSERT INTO fcfs.coupon (id, code, quota, strict_order, opens_at, closes_at) "
+		  . "VALUES ($id, 'K$id', $quota, " . ($strict ? 'true' : 'false') . ', ' . ALWAYS . ')');
+}
+
+#
+# Load, with a record of what was acknowledged
+#
+
+# Starts pgbench in the background: each client claims coupon 1 for users of its
+# own, client * 1000000 + 1, 2, …, and pgbench logs each claim that was answered.
+sub start_pgbench
+{
+	my ($node, $name, $clients, $first) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir;
+	my $script = "$dir/$name.sql";
+	append_to_file($script, <<'END');
+\set user :client_id * 1000000 + :first + :n
+\set n :n + 1
+SELECT id FROM fcfs.issue_coupon(1, :user);
+END
+	my $load = { log => "$dir/$name", output => '', clients => $clients, first => $first };
+	$load->{run} = IPC::Run::start(
+		[ $node->installed_command('pgbench'), '-n', '-M', 'prepared', '-c', $clients, '-j', 2, '-T', 120,
+			'-D', "first=$first", '-D', 'n=1', '--log', "--log-prefix=$load->{log}", '-f', $script,
+			'-h', $node->host, '-p', $node->port, 'postgres' ],
+		'>', \$load->{output}, '2>&1');
+	return $load;
+}
+
+# Of a load that ended, by itself or because the server did: the users whose claim
+# was acknowledged, and those who may have been served without hearing of it.
+sub acknowledged
+{
+	my ($load) = @_;
+	eval { IPC::Run::finish($load->{run}) };
+	my %answered = map { $_ => 0 } 0 .. $load->{clients} - 1;
+	for my $file (glob "$load->{log}.*")
+	{
+		$answered{ (split / /)[0] }++ for split /\n/, slurp_file($file);
+	}
+	my (@sure, @unsure);
+	for my $client (keys %answered)
+	{
+		my $before = $client * 1_000_000 + $load->{first};
+		push @sure, map { $before + $_ } 1 .. $answered{$client};
+		push @unsure, $before + $answered{$client} + 1;
+	}
+	return (\@sure, \@unsure);
+}
+
+# After a fault: no invariant broken, nothing in flight, nobody waiting, no lock kept.
+sub nothing_left
+{
+	my ($node, $when, $database) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$database //= 'postgres';
+	is($node->safe_psql($database, 'SELECT rule, kind, id, detail FROM fcfs.verify()'), '', "$when: verify() is empty");
+	is( $node->safe_psql($database,
+			"SELECT kind, id, taken_in_flight, pinned_by, waiters FROM fcfs.stat_pools "
+			  . "WHERE taken_in_flight <> 0 OR pinned_by <> 0 OR waiters <> 0 "
+			  . "UNION ALL SELECT locktype, objid, objsubid, 0, 0 FROM pg_locks WHERE locktype = 'advisory'"),
+		'', "$when: nothing is in flight, no lock is kept");
+}
+
+#
+# Sessions
+#
+
+sub session
+{
+	my ($node, $database) = @_;
+	my $session = $node->background_psql($database // 'postgres', on_error_stop => 0);
+	$session->query_safe("SET deadlock_timeout = '10ms'");
+	$session->query_safe('\set VERBOSITY verbose');
+	$session->{pid} = $session->query_safe('SELECT pg_backend_pid()');
+	return $session;
+}
+
+# Sends a statement and does not wait for its answer.
+sub ask
+{
+	my ($session, $sql) = @_;
+	$session->query_until(qr/asked/, "\\echo asked\n$sql;\n");
+}
+
+# The answer to what was asked: rows, then errors.
+sub answer
+{
+	my ($session) = @_;
+	my ($rows) = $session->query('');
+	my $errors = $session->{stderr};
+	$session->{stderr} = '';
+	return join "\n", grep { $_ ne '' && $_ ne 'asked' } $rows =~ s/^asked\n//r, $errors;
+}
+
+# Waits until one session waits for another in the eyes of the lock manager.
+sub wait_until_blocked
+{
+	my ($node, $waiter, $holder) = @_;
+	$node->poll_query_until('postgres', "SELECT $holder->{pid} = ANY (pg_blocking_pids($waiter->{pid}))")
+	  or die "session $waiter->{pid} never waited for $holder->{pid}\n";
+}
+
+# All that is in the tables of the extension and in its sequences, a line a table.
+sub state_of
+{
+	my ($node, $database) = @_;
+	return $node->safe_psql($database, <<'END');
+SELECT c.relname,
+       (xpath('/row/r/text()', query_to_xml(CASE c.relkind
+           WHEN 'S' THEN format('SELECT last_value || '' '' || is_called AS r FROM fcfs.%I', c.relname)
+           ELSE format('SELECT count(*) || '' '' || md5(coalesce(string_agg(t::text, E''\n'' ORDER BY t::text COLLATE "C"), '''')) AS r FROM fcfs.%I t', c.relname)
+       END, false, true, '')))[1]
+FROM pg_class c WHERE c.relnamespace = 'fcfs'::regnamespace AND c.relkind IN ('r', 'S')
+ORDER BY c.relname
+END
+}
+
+1;

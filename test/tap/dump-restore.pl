@@ -1,0 +1,73 @@
+# A dump restores into a new database, with triggers on, by every way there is:
+# the same rows, the same ids to come, no invariant broken, sold out stays sold out.
+use strict;
+use warnings;
+use Fcfs;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_server('dump');
+my $dir = PostgreSQL::Test::Utils::tempdir;
+$node->safe_psql('postgres', world());
+nothing_left($node, 'the original');
+my $original = state_of($node, 'postgres');
+
+# The world has what makes a restore hard.
+is( $node->safe_psql('postgres', <<'END'), 't|t|t|t|t|t', 'the world has full and unlimited pools, every status, schedules');
+SELECT (SELECT count(*) FROM fcfs.enrollment WHERE section_id = 2 AND status = 'enrolled') = 10,
+       (SELECT count(*) > 0 FROM fcfs.enrollment WHERE status = 'cancelled'),
+       (SELECT array_agg(DISTINCT status ORDER BY status) = '{cancelled,confirmed,expired,held}' FROM fcfs.reservation),
+       (SELECT array_agg(DISTINCT status ORDER BY status) = '{issued,redeemed,revoked}' FROM fcfs.coupon_issue),
+       (SELECT count(*) FROM fcfs.section WHERE schedule <> '{}') = 10,
+       (SELECT sum(credits) FROM fcfs.enrollment WHERE student_id = 30) = 32
+END
+
+sub restore
+{
+	my ($way, $database, @steps) = @_;
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->command_ok($_, "$way: @$_[0] ends well") for @steps;
+	is(state_of($node, $database), $original, "$way: the same rows and the same ids to come");
+	nothing_left($node, $way, $database);
+	is( $node->safe_psql($database, <<'END'), 'COURSE_FULL|OUT_OF_STOCK|COUPON_EXHAUSTED', "$way: sold out stays sold out");
+SELECT (SELECT code FROM fcfs.try_enroll(40, 2)), (SELECT code FROM fcfs.try_reserve(40, 2)), (SELECT code FROM fcfs.try_issue_coupon(1, 40))
+END
+	is( $node->safe_psql($database, <<'END'), 'OK|OK|t', "$way: what is free is served, an answer under a key is replayed");
+SELECT (SELECT code FROM fcfs.try_enroll(40, 1)), (SELECT code FROM fcfs.try_issue_coupon(2, 40)),
+       (SELECT replayed FROM fcfs.try_enroll(20, 2, 'key of 20'))
+END
+	nothing_left($node, "$way, in use", $database);
+}
+
+my @psql = ('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d');
+restore('pg_dump | psql', 'plain', [ 'pg_dump', '-f', "$dir/plain.sql", 'postgres' ], [ @psql, 'plain', '-f', "$dir/plain.sql" ]);
+restore('pg_dump --inserts', 'inserts',
+	[ 'pg_dump', '--inserts', '-f', "$dir/inserts.sql", 'postgres' ], [ @psql, 'inserts', '-f', "$dir/inserts.sql" ]);
+restore('in one transaction', 'single', [ @psql, 'single', '-1', '-f', "$dir/plain.sql" ]);
+restore('pg_restore -j2', 'parallel',
+	[ 'pg_dump', '-Fd', '-j2', '-f', "$dir/parallel", 'postgres' ],
+	[ 'pg_restore', '-j2', '--exit-on-error', '-d', 'parallel', "$dir/parallel" ]);
+
+# The rows of one table depend on another's triggers: restored in the order that
+# suits them least, claims before meetings, they still agree.
+sub restore_in_order
+{
+	my ($way, $database, @tables) = @_;
+	$node->command_ok([ 'pg_restore', '-l', '-f', "$dir/$database.all", "$dir/parallel" ], "$way: contents");
+	my (@before, %data, @after);
+	for (split /\n/, slurp_file("$dir/$database.all"))
+	{
+		if (/TABLE DATA fcfs (\w+) /) { $data{$1} = $_ }
+		elsif (%data) { push @after, $_ }
+		else { push @before, $_ }
+	}
+	my @order = grep { $data{$_} } @tables;
+	my %named = map { $_ => 1 } @order;
+	append_to_file("$dir/$database.list", join "\n", @before, @data{@order}, @data{ grep { !$named{$_} } sort keys %data }, @after, '');
+	restore($way, $database, [ 'pg_restore', '--exit-on-error', '-L', "$dir/$database.list", '-d', $database, "$dir/parallel" ]);
+}
+restore_in_order('claims before meetings', 'claims_first', qw(term student course section enrollment meeting));
+restore_in_order('meetings before claims', 'meetings_first', qw(term student course section meeting enrollment));
+
+$node->stop;
+done_testing();

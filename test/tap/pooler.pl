@@ -1,0 +1,94 @@
+# Through PgBouncer with pool_mode = transaction: more clients than server
+# sessions, who share these transaction by transaction. Counts are exact, no lock
+# outlives its transaction, nobody inherits anything from who was there before.
+use strict;
+use warnings;
+use Fcfs;
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_server('pooled');
+my $dir = PostgreSQL::Test::Utils::tempdir_short;
+my $port = PostgreSQL::Test::Cluster::get_free_port();
+my $server_port = $node->port;
+my $server_host = $node->host;
+my $user = getpwuid $<;
+append_to_file("$dir/users", "\"$user\" \"\"\n");
+append_to_file("$dir/pgbouncer.ini", <<"END");
+[databases]
+postgres = host=$server_host port=$server_port user=$user
+[pgbouncer]
+pool_mode = transaction
+listen_addr =
+listen_port = $port
+unix_socket_dir = $dir
+auth_type = trust
+auth_file = $dir/users
+default_pool_size = 4
+max_client_conn = 100
+logfile = $dir/log
+pidfile = $dir/pid
+END
+my ($bouncer) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin';
+my $pooler = IPC::Run::start([ $bouncer // 'pgbouncer', '-q', "$dir/pgbouncer.ini" ], '>', \my $said, '2>&1');
+END { $pooler->kill_kill if $pooler }
+my $pooled = "host=$dir port=$port user=$user dbname=postgres";
+for (1 .. 100)
+{
+	last if system("psql -XAtq -c 'SELECT 1' '$pooled' >/dev/null 2>&1") == 0;
+	select undef, undef, undef, 0.1;
+}
+
+sub through_pooler
+{
+	my ($name, $clients, $times, $script) = @_;
+	append_to_file("$dir/$name.sql", $script);
+	$node->command_like(
+		[ 'pgbench', '-n', '-c', $clients, '-j', 2, '-t', $times, '-f', "$dir/$name.sql", $pooled ],
+		qr{actually processed: @{[$clients * $times]}/@{[$clients * $times]}}, "$name: every call was answered");
+}
+
+$node->safe_psql('postgres', 'CREATE TABLE answer (code text, pid int); CREATE SEQUENCE n');
+open_coupon($node, 1, 100);
+open_coupon($node, 2, 100, 'strict');
+open_coupon($node, 3, 100);
+for my $coupon (1, 2)
+{
+	$node->safe_psql('postgres', 'TRUNCATE answer');
+	through_pooler("rush$coupon", 40, 5,
+		"INSERT INTO answer SELECT code, pg_backend_pid() FROM fcfs.try_issue_coupon($coupon, nextval('n'));\n");
+	is($node->safe_psql('postgres', 'SELECT code, count(*) FROM answer GROUP BY 1 ORDER BY 1'), "COUPON_EXHAUSTED|100\nOK|100",
+		"rush$coupon: 200 for 100, exactly");
+	cmp_ok($node->safe_psql('postgres', 'SELECT count(DISTINCT pid) FROM answer'), '<=', 4, "rush$coupon: by 4 sessions at most");
+	nothing_left($node, "rush$coupon");
+}
+
+# Transactions of several statements, a third rolled back, a third to a savepoint.
+through_pooler('mix', 40, 15, <<'END');
+\set how random(1, 3)
+BEGIN;
+SELECT code FROM fcfs.try_issue_coupon(3, nextval('n'));
+\if :how = 1
+ROLLBACK;
+\elif :how = 2
+SAVEPOINT s;
+SELECT code FROM fcfs.try_issue_coupon(3, nextval('n'));
+ROLLBACK TO s;
+COMMIT;
+\else
+COMMIT;
+\endif
+END
+is($node->safe_psql('postgres', 'SELECT count(*) FROM fcfs.coupon_issue WHERE coupon_id = 3'), 100, 'mix: 100, exactly');
+nothing_left($node, 'mix');
+
+# A setting made for one transaction is not the next client's.
+my $refused = `psql -XAtq -c "BEGIN; SET LOCAL fcfs.lock_timeout = 1; COMMIT; SHOW fcfs.lock_timeout" '$pooled'`;
+is($refused, "30s\n", 'SET LOCAL fcfs.lock_timeout ends with its transaction');
+
+$pooler->kill_kill;
+undef $pooler;
+$node->stop;
+done_testing();

@@ -1,0 +1,63 @@
+# 100,000 savepoints in one transaction, taken and rolled back or kept: the memory
+# of the session does not grow with them, and the count is exact.
+use strict;
+use warnings;
+use Fcfs;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_server('savepoints');
+open_coupon($node, $_, 1_000_000) for 1 .. 2;
+$node->safe_psql('postgres', 'INSERT INTO fcfs.item (id, code, stock) VALUES (1, \'I\', 1000)');
+my $session = session($node);
+
+sub resident_kb
+{
+	return slurp_file("/proc/$session->{pid}/status") =~ /^RssAnon:\s+(\d+) kB/m ? $1 : die "no RssAnon\n";
+}
+
+sub loop
+{
+	my ($times, $body, $rolled_back) = @_;
+	my $end = $rolled_back ? 'RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL;' : 'EXCEPTION WHEN division_by_zero THEN NULL;';
+	$session->query_safe("DO \$\$ BEGIN FOR i IN 1 .. $times LOOP BEGIN $body; $end END; END LOOP; END \$\$");
+}
+
+# Grows by less than 2 MB from the 10,000th to the 110,000th.
+sub flat
+{
+	my ($what, $body, $rolled_back) = @_;
+	$session->query_safe('BEGIN');
+	loop(10_000, $body, $rolled_back);
+	my $before = resident_kb();
+	loop(100_000, $body, $rolled_back);
+	my $grown = resident_kb() - $before;
+	cmp_ok($grown, '<', 2048, "100,000 savepoints, $what: grows by $grown kB");
+}
+
+flat('each with a claim, rolled back', 'PERFORM fcfs.issue_coupon(1, 1)', 1);
+is($session->query_safe('SELECT count(*) FROM fcfs.coupon_issue'), 0, 'nothing is left of them in the transaction');
+is($session->query_safe('SELECT code FROM fcfs.try_issue_coupon(1, 1)'), 'OK', 'a claim after them');
+$session->query_safe('COMMIT');
+nothing_left($node, 'savepoints rolled back');
+
+flat('each with a refused claim, kept', 'PERFORM fcfs.try_issue_coupon(1, 1)', 0);
+$session->query_safe('COMMIT');
+nothing_left($node, 'savepoints kept');
+
+# Kept claims: the rows and their locks are the server's; here the ledger nests.
+$session->query_safe('BEGIN');
+$session->query_safe('SELECT fcfs.issue_coupon(2, 1)');
+$session->query_safe("SAVEPOINT s$_; SELECT fcfs.issue_coupon(2, 1 + $_)") for 1 .. 200;
+$session->query_safe('ROLLBACK TO s101');
+$session->query_safe('RELEASE s51');
+$session->query_safe('ROLLBACK TO s21');
+$session->query_safe('COMMIT');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM fcfs.coupon_issue WHERE coupon_id = 2'), 21, '200 nested savepoints, rolled back in part');
+nothing_left($node, 'nested savepoints');
+is($node->safe_psql('postgres', 'UPDATE fcfs.coupon SET quota = 23 WHERE id = 2; SELECT code, count(*) FROM generate_series(1001, 1005) u, fcfs.try_issue_coupon(2, u) GROUP BY 1 ORDER BY 1'),
+	"COUPON_EXHAUSTED|3\nOK|2", 'what is left after them is exact');
+
+$session->quit;
+$node->stop;
+done_testing();

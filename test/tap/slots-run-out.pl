@@ -1,0 +1,79 @@
+# Many more pools than slots in shared memory: pools come and go, those in use
+# stay, and every count is exact all the same.
+use strict;
+use warnings;
+use Fcfs;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use constant POOLS => 300;
+
+my $node = new_server('slots', conf => 'fcfs.max_pools = 16');
+my $dir = PostgreSQL::Test::Utils::tempdir;
+$node->safe_psql('postgres', 'CREATE TABLE answer (coupon bigint, code text); CREATE SEQUENCE n START 1000000;'
+	. 'INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) '
+	. "SELECT g, 'K' || g, 4, ${\ALWAYS} FROM generate_series(1, ${\POOLS}) g");
+
+# Each of 8 clients goes through the pools; half of the claims are rolled back.
+append_to_file("$dir/through.sql", <<"END");
+\\set coupon random(1, ${\POOLS})
+\\set keep random(0, 1)
+BEGIN;
+INSERT INTO answer SELECT :coupon, code FROM fcfs.try_issue_coupon(:coupon, nextval('n'));
+\\if :keep
+COMMIT;
+\\else
+ROLLBACK;
+\\endif
+END
+$node->command_ok([ 'pgbench', '-n', '-c', 8, '-j', 2, '-t', 800, '-f', "$dir/through.sql", '-h', $node->host, '-p', $node->port, 'postgres' ],
+	'claims on many more pools than slots');
+is($node->safe_psql('postgres', 'SELECT coupon_id FROM fcfs.coupon_issue GROUP BY 1 HAVING count(*) > 4'), '', 'no pool is oversold');
+is($node->safe_psql('postgres', "SELECT (SELECT count(*) FROM answer WHERE code = 'OK') - (SELECT count(*) FROM fcfs.coupon_issue)"),
+	0, 'every claim that was answered and committed is there');
+nothing_left($node, 'after going through the pools');
+is( $node->safe_psql('postgres', <<"END"), '', 'each pool gives out exactly what is left of it');
+WITH before AS MATERIALIZED (SELECT coupon_id, count(*) FROM fcfs.coupon_issue GROUP BY 1),
+claims AS MATERIALIZED (
+    SELECT c.id, count(*) FILTER (WHERE o.ok) AS sold
+    FROM fcfs.coupon c, generate_series(1, 6) u, fcfs.try_issue_coupon(c.id, u) o GROUP BY 1)
+SELECT id, sold, count FROM claims LEFT JOIN before ON coupon_id = id WHERE sold + coalesce(count, 0) <> 4
+END
+nothing_left($node, 'all sold out');
+
+# All slots pinned by transactions that go on: others still get their pools.
+$node->safe_psql('postgres', 'DELETE FROM fcfs.coupon_issue');
+my @holders = map { session($node) } 1 .. 3;
+for my $i (0 .. $#holders)
+{
+	$holders[$i]->query_safe('BEGIN');
+	is($holders[$i]->query_safe("SELECT count(*) FROM generate_series(1 + $i, ${\POOLS}, 3) c, fcfs.try_issue_coupon(c, 7) WHERE ok"),
+		100, "session $i holds units of 100 pools");
+}
+my ($status, $out, $error) = $node->psql('postgres', "SET fcfs.lock_timeout = '2s'; SELECT count(*) FILTER (WHERE ok) FROM generate_series(1, ${\POOLS}) c, fcfs.try_issue_coupon(c, 8)");
+is("$out$error", preloaded() ? POOLS : 0, 'somebody else meanwhile gets one of each, where pools are not served one commit at a time');
+$holders[0]->query_safe('COMMIT');
+$holders[1]->query_safe('ROLLBACK');
+$holders[2]->query_safe('COMMIT');
+$_->quit for @holders;
+is($node->safe_psql('postgres', 'SELECT count(*) FROM fcfs.coupon_issue WHERE user_id = 7'), 200, 'those who committed have theirs');
+nothing_left($node, 'after holding all pools');
+
+# COPY of claims over 200 pools in one transaction, sold out exactly and one too many.
+$node->safe_psql('postgres', 'DELETE FROM fcfs.coupon_issue');
+my @rows = map { my $u = $_; map { "$_\t$u" } 1 .. 200 } 1 .. 4;
+append_to_file("$dir/claims", join("\n", @rows) . "\n");
+append_to_file("$dir/too-many", join("\n", @rows, "77\t9") . "\n");
+my $copy = 'COPY fcfs.coupon_issue (coupon_id, user_id) FROM';
+($status, $out, $error) = $node->psql('postgres', "\\set VERBOSITY verbose\n$copy '$dir/too-many'");
+like($error, qr/ERROR:  23514.*coupon_quota/s, 'COPY of one claim too many is refused');
+nothing_left($node, 'after the refused COPY');
+$node->safe_psql('postgres', "$copy '$dir/claims'");
+is($node->safe_psql('postgres', 'SELECT DISTINCT code FROM generate_series(1, 200) c, fcfs.try_issue_coupon(c, 10)'), 'COUPON_EXHAUSTED',
+	'COPY that fits sells all 200 pools out');
+is($node->safe_psql('postgres', 'SELECT count(*) FILTER (WHERE ok) FROM generate_series(201, 300) c, fcfs.try_issue_coupon(c, 10)'), 100,
+	'the other pools are as they were');
+nothing_left($node, 'in the end');
+
+$node->stop;
+done_testing();
