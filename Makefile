@@ -38,7 +38,7 @@ EXTVERSION  := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(EXTENSI
 MODULE_big  := $(EXTENSION)
 OBJS        := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 SQL_SCRIPT  := $(EXTENSION)--$(EXTVERSION).sql
-SQL_PARTS   := $(sort $(wildcard src/sql/[0-9]*.sql src/sql/[0-9]*.sql.gen))
+SQL_PARTS   := $(sort $(wildcard src/sql/[0-9]*.sql))
 DATA_built  := $(SQL_SCRIPT)
 DATA        := $(wildcard src/sql/updates/*.sql)
 EXTRA_CLEAN := build $(EXTENSION)--*.sql
@@ -80,13 +80,10 @@ include $(PGXS)
 # few: a changed header rebuilds them all.
 $(OBJS): $(wildcard src/*.h) Makefile
 
-# A part whose name ends in .gen is a program that prints the part.
-$(SQL_SCRIPT): $(wildcard src/*.h src/sql/*) $(EXTENSION).control Makefile
+$(SQL_SCRIPT): $(wildcard src/sql/*) $(EXTENSION).control Makefile
 	@echo "joining $@"
 	@{ printf '%s\n\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit' && \
-	   for part in $(SQL_PARTS); do \
-	     case $$part in *.gen) ./$$part ;; *) cat $$part ;; esac || exit 1; echo; \
-	   done; } > $@.part
+	   awk -f src/sql/operations.awk $(SQL_PARTS); } > $@.part
 	@mv $@.part $@
 
 endif

@@ -1,0 +1,108 @@
+/*
+ * compat.h
+ *
+ * Everything that differs between the versions of PostgreSQL the extension is
+ * built for (14 to 18), as typed inline functions. No other file tests
+ * PG_VERSION_NUM.
+ */
+#ifndef FCFS_COMPAT_H
+#define FCFS_COMPAT_H
+
+#include "postgres.h"
+
+#include "access/twophase.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "postmaster/autovacuum.h"
+#include "replication/walsender.h"
+#include "storage/sinvaladt.h"
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM < 140000
+#error "pg_fcfs needs PostgreSQL 14 or later: calendars are multiranges"
+#endif
+
+#if PG_VERSION_NUM >= 170000
+#include "storage/procnumber.h"
+#endif
+
+/* Index of this backend's PGPROC in ProcGlobal->allProcs. */
+static inline int
+compat_my_proc_number(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProcNumber;
+#else
+	return MyProc->pgprocno;
+#endif
+}
+
+/* Local id of this backend's transaction; never the same for two in a row. */
+static inline LocalTransactionId
+compat_my_lxid(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
+#endif
+}
+
+/* Process id of the backend that runs a virtual transaction, 0 if it is gone. */
+static inline int
+compat_vxid_pid(VirtualTransactionId vxid)
+{
+#if PG_VERSION_NUM >= 170000
+	PGPROC	   *proc = ProcNumberGetProc(vxid.procNumber);
+#else
+	PGPROC	   *proc = BackendIdGetProc(vxid.backendId);
+#endif
+
+	return proc ? proc->pid : 0;
+}
+
+/*
+ * How many PGPROCs there can be. MaxBackends is not yet computed when a
+ * library of PostgreSQL 14 asks for shared memory.
+ */
+static inline int
+compat_max_procs(void)
+{
+#if PG_VERSION_NUM >= 150000
+	return MaxBackends + NUM_AUXILIARY_PROCS + max_prepared_xacts;
+#else
+	return MaxConnections + autovacuum_max_workers + 1 + max_worker_processes + max_wal_senders +
+		NUM_AUXILIARY_PROCS + max_prepared_xacts;
+#endif
+}
+
+/* Makes a misspelt setting of ours an error (a warning before PostgreSQL 15). */
+static inline void
+compat_reserve_guc_prefix(const char *prefix)
+{
+#if PG_VERSION_NUM >= 150000
+	MarkGUCPrefixReserved(prefix);
+#else
+	EmitWarningsOnPlaceholders(prefix);
+#endif
+}
+
+/*
+ * Arranges that request() runs when shared memory may be asked for; it must
+ * first call *previous, unless that is NULL.
+ */
+static inline void
+compat_on_shmem_request(void (*request) (void), void (**previous) (void))
+{
+#if PG_VERSION_NUM >= 150000
+	*previous = shmem_request_hook;
+	shmem_request_hook = request;
+#else
+	*previous = NULL;
+	request();
+#endif
+}
+
+#endif							/* FCFS_COMPAT_H */

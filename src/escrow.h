@@ -1,0 +1,83 @@
+/*
+ * escrow.h
+ *
+ * Many transactions take from one pool without waiting for each other's
+ * commit: the escrow transactional method (P. O'Neil, ACM TODS 11(4), 1986).
+ * Knows pools by table and id, and nothing of what they mean.
+ */
+#ifndef FCFS_ESCROW_H
+#define FCFS_ESCROW_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+#include "lock.h"
+
+/* A capacity that is never reached, for the same arithmetic. */
+#define ESCROW_UNLIMITED (INT64CONST(1) << 62)
+
+/* What a load counts in the tables. */
+typedef struct EscrowBalance
+{
+	int64		capacity;
+	int64		claimed;
+	int64		arrival;		/* highest number in the table, 0 if none */
+	int64		per_person;		/* carried in the slot for the pool's rules */
+} EscrowBalance;
+
+typedef enum EscrowLoad
+{
+	ESCROW_LOAD_NONE,			/* there is no such pool */
+	ESCROW_LOAD_COMMITTED,		/* counted without what this transaction did */
+	ESCROW_LOAD_OWN				/* made by this transaction: nobody else sees it */
+} EscrowLoad;
+
+/* A kind of pool, as far as the escrow needs to know it. */
+typedef struct EscrowKind
+{
+	Oid			pool_table;
+	Oid			claim_table;
+	LockClass	lock_class;
+	EscrowLoad	(*load) (const struct EscrowKind *kind, int64 id, EscrowBalance *balance);
+} EscrowKind;
+
+typedef enum EscrowAnswer
+{
+	ESCROW_OK,
+	ESCROW_NO_POOL,
+	ESCROW_NOT_ENOUGH,			/* and nothing that is in flight can change it */
+	ESCROW_TIMED_OUT,
+	ESCROW_CROWDED
+} EscrowAnswer;
+
+/* One pool in the ledger of the transaction; valid until the transaction or
+ * the subtransaction that pinned it ends. */
+typedef struct EscrowEntry EscrowEntry;
+
+extern void escrow_init(void);
+
+/* Pool in use: nobody can have it alone until we end. */
+extern EscrowAnswer escrow_pin(const EscrowKind *kind, int64 id, EscrowEntry **entry);
+
+/* Pool alone: all others have ended, new ones wait until we end. */
+extern EscrowAnswer escrow_freeze(EscrowEntry *entry);
+
+extern EscrowAnswer escrow_take(EscrowEntry *entry, int64 units, int64 *arrival);
+extern void escrow_give(EscrowEntry *entry, int64 units, bool expected);
+extern EscrowAnswer escrow_change_capacity(EscrowEntry *entry, int64 old_capacity, int64 new_capacity);
+extern void escrow_truncated(const EscrowKind *kind);
+
+/* Units a function took for a row that it is about to write. */
+extern void escrow_prepay(EscrowEntry *entry, int64 units);
+extern int64 escrow_use_prepaid(EscrowEntry *entry, int64 units);
+
+extern int64 escrow_available(EscrowEntry *entry);
+extern int64 escrow_per_person(const EscrowEntry *entry);
+extern bool escrow_is_frozen(const EscrowEntry *entry);
+extern uint64 escrow_serial(const EscrowEntry *entry);
+extern TimestampTz escrow_overdue_at(EscrowEntry *entry);
+extern void escrow_hold_until(EscrowEntry *entry, TimestampTz expires_at);
+extern void escrow_reaped(EscrowEntry *entry, TimestampTz earliest);
+
+#endif							/* FCFS_ESCROW_H */

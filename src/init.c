@@ -1,0 +1,24 @@
+/*
+ * init.c
+ *
+ * The library's entry point: calls each module's own.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "escrow.h"
+#include "guc.h"
+#include "pool.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	guc_init();
+	escrow_init();
+	pool_init();
+}

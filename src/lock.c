@@ -1,0 +1,300 @@
+/*
+ * lock.c
+ *
+ * The only file that takes locks. They are transaction-level advisory locks of
+ * the server, in a tag space of their own: granted in order of arrival, shown
+ * by pg_locks, watched by the deadlock detector, gone with the transaction.
+ *
+ * Order within one call: idempotency key, person, pools by (class, id), rows.
+ * An assertion fails when a call takes a lock against it. Two calls in one
+ * transaction can still meet another transaction crosswise; that is what the
+ * deadlock detector is for.
+ *
+ * A lock that is free is taken at once. Only a wait happens in a
+ * subtransaction, so that running into fcfs.lock_timeout is an answer and
+ * leaves the transaction usable.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "lock.h"
+
+static LockCall *current_call = NULL;
+
+/*
+ * Starts the clock of fcfs.lock_timeout for one call of a function. What a call
+ * sets off (its triggers) has an order of its own and shares its deadline.
+ */
+void
+lock_call_begin(LockCall *call, TimestampTz arrived_at)
+{
+	call->outer = current_call;
+	if (current_call)
+		call->deadline = current_call->deadline;
+	else
+		call->deadline = fcfs_lock_timeout > 0 ? TimestampTzPlusMilliseconds(arrived_at, fcfs_lock_timeout) : DT_NOEND;
+	call->last = (LockName) {0, 0};
+	current_call = call;
+}
+
+/* Ends the call; must be reached on errors too. */
+void
+lock_call_end(LockCall *call)
+{
+	Assert(current_call == call);
+	current_call = call->outer;
+}
+
+/*
+ * Milliseconds the current call may still wait, at least 0; INT_MAX if there
+ * is no bound. Outside of any call there is the whole timeout for each wait.
+ */
+int
+lock_time_left(void)
+{
+	if (current_call == NULL)
+		return fcfs_lock_timeout > 0 ? fcfs_lock_timeout : INT_MAX;
+	if (current_call->deadline == DT_NOEND)
+		return INT_MAX;
+	return (int) TimestampDifferenceMilliseconds(GetCurrentTimestamp(), current_call->deadline);
+}
+
+static void
+lock_tag(LOCKTAG *tag, LockName name)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) ((uint64) name.id >> 32), (uint32) name.id, name.lock_class);
+}
+
+/* "student 42", for log lines. */
+static const char *
+lock_describe(LockName name)
+{
+	const char *what;
+
+	switch (name.lock_class)
+	{
+		case LOCK_IDEMPOTENCY_KEY:
+			return "idempotency key";
+		case LOCK_STUDENT:
+			what = "student";
+			break;
+		case LOCK_CUSTOMER:
+			what = "customer";
+			break;
+		case LOCK_USER:
+			what = "user";
+			break;
+		default:
+			switch (name.lock_class & 0x0F)
+			{
+				case LOCK_SECTION & 0x0F:
+					what = "section";
+					break;
+				case LOCK_ITEM & 0x0F:
+					what = "item";
+					break;
+				default:
+					what = "coupon";
+					break;
+			}
+	}
+	return psprintf("%s%s " INT64_FORMAT, what, name.lock_class > LOCK_SHORT ? " (waiting line)" : "", name.id);
+}
+
+/* Logs a wait that lasted longer than fcfs.slow_wait. holder_pid may be 0. */
+void
+lock_log_slow_wait(LockName name, TimestampTz since, int holder_pid)
+{
+	long		waited;
+
+	if (fcfs_slow_wait < 0)
+		return;
+	waited = TimestampDifferenceMilliseconds(since, GetCurrentTimestamp());
+	if (waited > fcfs_slow_wait)
+		ereport(LOG, (errmsg("waited %ld ms for lock on %s", waited, lock_describe(name)),
+					  holder_pid != 0 ? errdetail("Process %d was holding it.", holder_pid) : 0));
+}
+
+/* Anybody who holds what we are about to wait for; 0 if nobody does any more. */
+static int
+lock_holder_pid(const LOCKTAG *tag, LOCKMODE mode)
+{
+	VirtualTransactionId *holders;
+	int			count;
+
+	holders = GetLockConflicts(tag, mode, &count);
+	return count > 0 ? compat_vxid_pid(holders[0]) : 0;
+}
+
+typedef struct LockWait
+{
+	const LOCKTAG *tag;			/* wait for this lock, or, if NULL, */
+	LOCKMODE	mode;
+	VirtualTransactionId holder;	/* for the end of this transaction */
+} LockWait;
+
+static void
+lock_wait_unbounded(const LockWait *wait)
+{
+	if (wait->tag)
+		(void) LockAcquire(wait->tag, wait->mode, false, false);
+	else
+		(void) VirtualXactLock(wait->holder, true);
+}
+
+/*
+ * Waits, through the lock manager, at most that many milliseconds. True when
+ * it got there. The bound is lock_timeout of the server, lowered for the time
+ * of the wait; the error it makes is caught here, in a subtransaction.
+ */
+static bool
+lock_wait_bounded(const LockWait *wait, int milliseconds, int deadlock_after)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	int			save_lock_timeout = LockTimeout;
+	int			save_deadlock_timeout = DeadlockTimeout;
+	bool		save_log_lock_waits = log_lock_waits;
+	volatile bool granted = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		if (milliseconds < INT_MAX)
+			LockTimeout = save_lock_timeout > 0 ? Min(save_lock_timeout, milliseconds) : milliseconds;
+		if (deadlock_after > 0)
+		{
+			/* A slice of a longer wait: it is not what log_lock_waits means. */
+			DeadlockTimeout = deadlock_after;
+			log_lock_waits = false;
+		}
+		lock_wait_unbounded(wait);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		LockTimeout = save_lock_timeout;
+		DeadlockTimeout = save_deadlock_timeout;
+		log_lock_waits = save_log_lock_waits;
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+			ReThrowError(error);
+		FreeErrorData(error);
+		granted = false;
+	}
+	PG_END_TRY();
+	LockTimeout = save_lock_timeout;
+	DeadlockTimeout = save_deadlock_timeout;
+	log_lock_waits = save_log_lock_waits;
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return granted;
+}
+
+/* Does the call keep to the lock order with this one? */
+static bool
+lock_in_order(LockName name)
+{
+	LockName	last;
+
+	if (current_call == NULL || name.lock_class > LOCK_SHORT)
+		return true;
+	last = current_call->last;
+	current_call->last = name;
+	return last.lock_class < name.lock_class || (last.lock_class == name.lock_class && last.id <= name.id);
+}
+
+/*
+ * Takes a lock that is free. It belongs to the (sub)transaction, not to the
+ * portal that runs: as does one we waited for, in a subtransaction of it.
+ */
+static bool
+lock_try(const LOCKTAG *tag, LOCKMODE mode)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	LockAcquireResult result;
+
+	CurrentResourceOwner = CurTransactionResourceOwner;
+	result = LockAcquire(tag, mode, false, true);
+	CurrentResourceOwner = owner;
+	return result != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/*
+ * Takes a lock to the end of the transaction. Waits as long as the current
+ * call may still wait, then answers LOCK_TIMED_OUT; answers LOCK_CROWDED
+ * without waiting when fcfs.max_waiters wait already.
+ */
+LockAnswer
+lock_acquire(LockName name, LOCKMODE mode)
+{
+	LOCKTAG		tag;
+	LockWait	wait;
+	TimestampTz since;
+	int			holder_pid;
+	int			left;
+	bool		granted;
+	bool		in_order PG_USED_FOR_ASSERTS_ONLY = lock_in_order(name);
+
+	Assert(in_order);
+	lock_tag(&tag, name);
+	if (lock_try(&tag, mode))
+		return LOCK_GRANTED;
+
+	if (fcfs_max_waiters > 0 && LockWaiterCount(&tag) >= fcfs_max_waiters)
+		return LOCK_CROWDED;
+	left = lock_time_left();
+	if (left <= 0)
+		return LOCK_TIMED_OUT;
+
+	since = GetCurrentTimestamp();
+	holder_pid = lock_holder_pid(&tag, mode);
+	wait.tag = &tag;
+	wait.mode = mode;
+	granted = lock_wait_bounded(&wait, left, 0);
+	lock_log_slow_wait(name, since, holder_pid);
+	return granted ? LOCK_GRANTED : LOCK_TIMED_OUT;
+}
+
+/* Releases a short lock before the transaction ends. */
+void
+lock_release(LockName name, LOCKMODE mode)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	LOCKTAG		tag;
+
+	Assert(name.lock_class > LOCK_SHORT);
+	lock_tag(&tag, name);
+	CurrentResourceOwner = CurTransactionResourceOwner;
+	LockRelease(&tag, mode, false);
+	CurrentResourceOwner = owner;
+}
+
+/*
+ * Waits for the end of another transaction, at most slice milliseconds, with
+ * the deadlock detector looking after deadlock_after. True if it has ended.
+ */
+bool
+lock_watch(VirtualTransactionId holder, int slice, int deadlock_after)
+{
+	LockWait	wait = {NULL, NoLock, holder};
+
+	return lock_wait_bounded(&wait, slice, deadlock_after);
+}

@@ -1,0 +1,70 @@
+/*
+ * operation.h
+ *
+ * A call of a function: its arguments, its outcome, and its two SQL faces.
+ */
+#ifndef FCFS_OPERATION_H
+#define FCFS_OPERATION_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "fmgr.h"
+
+#include "lock.h"
+#include "plan_cache.h"
+#include "refusal.h"
+
+#define OPERATION_MAX_ARGS 3
+
+struct Call;
+
+/* A state-changing function. */
+typedef struct Operation
+{
+	const char *name;			/* in SQL, and in the scope of idempotency keys */
+	const char *arguments[OPERATION_MAX_ARGS];	/* all but the key, in order */
+	/* Judges and does it; refuses with call_refuse() before its first write. */
+	bool		(*run) (struct Call *call);
+	CachedQuery		row;			/* $1 id: the row that name() returns */
+} Operation;
+
+typedef struct Call
+{
+	const Operation *operation;
+	TimestampTz arrived_at;		/* before any wait */
+	int64		arguments[OPERATION_MAX_ARGS];
+	const char *key;			/* idempotency key, NULL if none */
+	int64		person_id;		/* known after call_begin() */
+	bool		first_under_key;	/* its answer is to be stored */
+	MemoryContext context;		/* of the caller; detail lives there */
+
+	/* the outcome */
+	RefusalCode refused;
+	const char *detail;			/* may be NULL */
+	int64		id;				/* 0: none */
+	bool		replayed;
+} Call;
+
+extern bool call_begin(Call *call, LockClass person_class, int64 person_id);
+extern bool call_refuse(Call *call, RefusalCode refused, const char *detail,...) pg_attribute_printf(3, 4);
+extern bool call_done(Call *call, int64 id);
+
+extern Datum operation_raising(FunctionCallInfo fcinfo, Operation *operation);
+extern Datum operation_trying(FunctionCallInfo fcinfo, Operation *operation);
+
+/* Defines the SQL faces of an operation: fcfs_name and fcfs_try_name. */
+#define OPERATION_FACES(name, operation) \
+	PG_FUNCTION_INFO_V1(fcfs_##name); \
+	Datum fcfs_##name(PG_FUNCTION_ARGS) \
+	{ \
+		return operation_raising(fcinfo, &(operation)); \
+	} \
+	PG_FUNCTION_INFO_V1(fcfs_try_##name); \
+	Datum fcfs_try_##name(PG_FUNCTION_ARGS) \
+	{ \
+		return operation_trying(fcinfo, &(operation)); \
+	} \
+	extern int	no_such_variable
+
+#endif							/* FCFS_OPERATION_H */

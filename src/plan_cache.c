@@ -1,0 +1,161 @@
+/*
+ * plan_cache.c
+ *
+ * Runs the extension's own queries through SPI. Every query is schema-
+ * qualified, planned once a session for any values, and checked for validity
+ * before use, as ri_triggers.c does.
+ *
+ * Rules must be judged on what is true now, whatever snapshot the caller's
+ * transaction has: reads use the newest snapshot, and writes at REPEATABLE
+ * READ or SERIALIZABLE crosscheck against that of the transaction, so that
+ * they fail with 40001 instead of changing what the caller cannot see.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "optimizer/cost.h"
+#include "utils/plancache.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "plan_cache.h"
+
+/*
+ * Plans without sequential scans as far as possible. A session often makes its
+ * plans while the tables are still small, and then lives through the rush that
+ * fills them: every query here has an index that fits.
+ */
+static SPIPlanPtr
+query_make_plan(const CachedQuery *query)
+{
+	bool		save_seqscan = enable_seqscan;
+	volatile	SPIPlanPtr plan = NULL;
+
+	PG_TRY();
+	{
+		CachedPlan *generic;
+
+		enable_seqscan = false;
+		plan = SPI_prepare_cursor(query->sql, query->nargs, (Oid *) query->argtypes, CURSOR_OPT_GENERIC_PLAN);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare query: %s", SPI_result_code_string(SPI_result));
+		generic = SPI_plan_get_cached_plan(plan);
+		if (generic)
+			ReleaseCachedPlan(generic, CurrentResourceOwner);
+		enable_seqscan = save_seqscan;
+	}
+	PG_CATCH();
+	{
+		enable_seqscan = save_seqscan;
+		if (plan)
+			SPI_freeplan(plan);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return plan;
+}
+
+static SPIPlanPtr
+query_plan(CachedQuery *query)
+{
+	SPIPlanPtr	stale = query->plan;
+
+	if (stale && SPI_plan_is_valid(stale))
+		return stale;
+	query->plan = NULL;
+	if (stale)
+		SPI_freeplan(stale);
+	query->plan = query_make_plan(query);
+	return query->plan;
+}
+
+static uint64
+query_run(CachedQuery *query, const Datum *values, const char *nulls, Snapshot snapshot, Snapshot crosscheck, bool read_only,
+		  long limit)
+{
+	int			result = SPI_execute_snapshot(query_plan(query), (Datum *) values, nulls, snapshot, crosscheck,
+											  read_only, true, limit);
+
+	if (result < 0)
+		elog(ERROR, "query failed: %s", SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+/* Reads what is committed now and what this transaction has done so far. */
+uint64
+query_read(CachedQuery *query, const Datum *values, const char *nulls, long limit)
+{
+	CommandCounterIncrement();
+	return query_run(query, values, nulls, GetLatestSnapshot(), InvalidSnapshot, true, limit);
+}
+
+/*
+ * Reads what is committed now as if this transaction had done nothing. With
+ * the first command id as the current one, MVCC takes every row we made for
+ * made later, and every row we removed for still there.
+ */
+uint64
+query_read_committed_by_others(CachedQuery *query, const Datum *values, long limit)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	uint64		processed;
+
+	Assert(FirstSnapshotSet);
+	snapshot->curcid = FirstCommandId;
+	processed = query_run(query, values, NULL, snapshot, InvalidSnapshot, true, limit);
+	UnregisterSnapshot(snapshot);
+	return processed;
+}
+
+/* Runs a query that writes or locks rows. */
+uint64
+query_write(CachedQuery *query, const Datum *values, const char *nulls)
+{
+	Snapshot	snapshot = InvalidSnapshot;
+	Snapshot	crosscheck = InvalidSnapshot;
+
+	if (IsolationUsesXactSnapshot())
+	{
+		CommandCounterIncrement();
+		snapshot = GetLatestSnapshot();
+		crosscheck = GetTransactionSnapshot();
+	}
+	return query_run(query, values, nulls, snapshot, crosscheck, false, 0);
+}
+
+/* A value of the last result; columns count from 1. */
+Datum
+query_value(uint64 row, int column, bool *isnull)
+{
+	Assert(row < SPI_processed);
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+int64
+query_int64(uint64 row, int column, int64 if_null)
+{
+	bool		isnull;
+	Datum		value = query_value(row, column, &isnull);
+
+	return isnull ? if_null : DatumGetInt64(value);
+}
+
+/* NULL is false. */
+bool
+query_bool(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = query_value(row, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+TimestampTz
+query_time(uint64 row, int column, TimestampTz if_null)
+{
+	bool		isnull;
+	Datum		value = query_value(row, column, &isnull);
+
+	return isnull ? if_null : DatumGetTimestampTz(value);
+}

@@ -1,0 +1,32 @@
+/*
+ * plan_cache.h
+ *
+ * Queries of the extension, planned once a session.
+ */
+#ifndef FCFS_PLAN_CACHE_H
+#define FCFS_PLAN_CACHE_H
+
+#include "postgres.h"
+
+#include "executor/spi.h"
+
+#define QUERY_MAX_ARGS 10
+
+typedef struct CachedQuery
+{
+	const char *sql;
+	int			nargs;
+	Oid			argtypes[QUERY_MAX_ARGS];
+	SPIPlanPtr	plan;			/* NULL until first run */
+} CachedQuery;
+
+extern uint64 query_read(CachedQuery *query, const Datum *values, const char *nulls, long limit);
+extern uint64 query_read_committed_by_others(CachedQuery *query, const Datum *values, long limit);
+extern uint64 query_write(CachedQuery *query, const Datum *values, const char *nulls);
+
+extern Datum query_value(uint64 row, int column, bool *isnull);
+extern int64 query_int64(uint64 row, int column, int64 if_null);
+extern bool query_bool(uint64 row, int column);
+extern TimestampTz query_time(uint64 row, int column, TimestampTz if_null);
+
+#endif							/* FCFS_PLAN_CACHE_H */

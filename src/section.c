@@ -1,0 +1,320 @@
+/*
+ * section.c
+ *
+ * Keeps calendars true: the schedule of a section is that of its meetings, and
+ * that of an enrollment is that of its section.
+ *
+ * Whoever enrols has the section pinned; a change of what enrollments copy is
+ * made by one who has the pool alone (escrow_freeze). So no enrollment with an
+ * old schedule can appear after the change was carried over, whether it comes
+ * from a function or from an INSERT.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "enrollment.h"
+#include "pool.h"
+
+/* The copied part ---------------------------------------------------------------- */
+
+static CachedQuery find_section = {
+	"SELECT s.term_id, s.course_id, c.credits, s.schedule"
+	" FROM fcfs.section s JOIN fcfs.course c ON c.id = s.course_id WHERE s.id = $1",
+	1, {INT8OID}, NULL
+};
+
+/* The section seen last, true for as long as this entry is pinned and we have
+ * changed no section ourselves. */
+static SectionCopy kept;
+static uint64 kept_serial = 0;
+static MemoryContext kept_context = NULL;
+
+/* Remembers what was read of the section of a pinned entry. */
+void
+section_copy_keep(EscrowEntry *entry, const SectionCopy *copy)
+{
+	MemoryContext caller;
+
+	if (kept_context == NULL)
+		kept_context = AllocSetContextCreate(TopMemoryContext, "pg_fcfs section", ALLOCSET_SMALL_SIZES);
+	kept_serial = 0;
+	MemoryContextReset(kept_context);
+	caller = MemoryContextSwitchTo(kept_context);
+	kept = *copy;
+	kept.credits = datumCopy(copy->credits, false, -1);
+	kept.schedule = PointerGetDatum(PG_DETOAST_DATUM_COPY(copy->schedule));
+	MemoryContextSwitchTo(caller);
+	kept_serial = escrow_serial(entry);
+}
+
+/* What enrollments in a pinned section copy; valid until the next call. */
+const SectionCopy *
+section_copy(EscrowEntry *entry, int64 section_id)
+{
+	Datum		argument = Int64GetDatum(section_id);
+	SectionCopy copy;
+	bool		isnull;
+
+	if (kept_serial == escrow_serial(entry) && !escrow_is_frozen(entry))
+		return &kept;
+	SPI_connect();
+	if (query_read(&find_section, &argument, NULL, 1) == 0)
+		elog(ERROR, "section " INT64_FORMAT " vanished while pinned", section_id);
+	copy.term_id = query_int64(0, 1, 0);
+	copy.course_id = query_int64(0, 2, 0);
+	copy.credits = query_value(0, 3, &isnull);
+	copy.schedule = query_value(0, 4, &isnull);
+	section_copy_keep(entry, &copy);
+	SPI_finish();
+	return &kept;
+}
+
+static bool
+same_value(Datum a, Datum b)
+{
+	struct varlena *left = PG_DETOAST_DATUM_PACKED(a);
+	struct varlena *right = PG_DETOAST_DATUM_PACKED(b);
+
+	return VARSIZE_ANY_EXHDR(left) == VARSIZE_ANY_EXHDR(right) &&
+		memcmp(VARDATA_ANY(left), VARDATA_ANY(right), VARSIZE_ANY_EXHDR(left)) == 0;
+}
+
+/* Enrollments: fill in ------------------------------------------------------------ */
+
+typedef struct RowFill
+{
+	HeapTuple	row;
+	TupleDesc	desc;
+	int			count;
+	int			columns[4];
+	Datum		values[4];
+	bool		nulls[4];
+} RowFill;
+
+static void
+fill_column(RowFill *fill, const char *column, Datum value)
+{
+	fill->columns[fill->count] = SPI_fnumber(fill->desc, column);
+	fill->values[fill->count] = value;
+	fill->nulls[fill->count] = false;
+	fill->count++;
+}
+
+static void
+disagree(const char *column, int64 section_id)
+{
+	ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
+					errmsg("column \"%s\" of an enrollment must be that of section " INT64_FORMAT, column, section_id),
+					errhint("Leave it out and it is filled in."), err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
+					err_generic_string(PG_DIAG_TABLE_NAME, "enrollment"),
+					err_generic_string(PG_DIAG_COLUMN_NAME, column)));
+}
+
+static void
+fill_id(RowFill *fill, const char *column, int64 wanted, int64 section_id)
+{
+	bool		isnull;
+	Datum		value = pool_column(fill->row, fill->desc, column, &isnull);
+
+	if (isnull)
+		fill_column(fill, column, Int64GetDatum(wanted));
+	else if (DatumGetInt64(value) != wanted)
+		disagree(column, section_id);
+}
+
+static HeapTuple
+fill_enrollment(HeapTuple row, TupleDesc desc)
+{
+	RowFill		fill = {row, desc, 0, {0}, {0}, {0}};
+	bool		isnull;
+	int64		section_id = DatumGetInt64(pool_column(row, desc, "section_id", &isnull));
+	bool		enrolled = pool_text_is(pool_column(row, desc, "status", &isnull), "enrolled");
+	EscrowEntry *entry = pool_pin_or_raise(&section_pool, section_id);
+	const SectionCopy *section = section_copy(entry, section_id);
+	Datum		schedule;
+
+	fill_id(&fill, "term_id", section->term_id, section_id);
+	fill_id(&fill, "course_id", section->course_id, section_id);
+	(void) pool_column(row, desc, "credits", &isnull);
+	if (isnull)
+		fill_column(&fill, "credits", section->credits);
+	schedule = pool_column(row, desc, "schedule", &isnull);
+	if (isnull)
+		fill_column(&fill, "schedule", section->schedule);
+	else if (enrolled && !same_value(schedule, section->schedule))
+		disagree("schedule", section_id);
+	if (fill.count == 0)
+		return row;
+	return heap_modify_tuple_by_cols(row, desc, fill.count, fill.columns, fill.values, fill.nulls);
+}
+
+PG_FUNCTION_INFO_V1(fcfs_enrollment_fill);
+
+/* BEFORE INSERT OR UPDATE ROW trigger of fcfs.enrollment. */
+Datum
+fcfs_enrollment_fill(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	HeapTuple	row;
+	bool		section_null;
+	bool		status_null;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function must be fired by a BEFORE ROW trigger")));
+	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	(void) pool_column(row, RelationGetDescr(trigger->tg_relation), "section_id", &section_null);
+	(void) pool_column(row, RelationGetDescr(trigger->tg_relation), "status", &status_null);
+	if (!section_null && !status_null)	/* else the NOT NULL constraint says it best */
+		row = fill_enrollment(row, RelationGetDescr(trigger->tg_relation));
+	return PointerGetDatum(row);
+}
+
+/* Sections: carry over ----------------------------------------------------------------- */
+
+static CachedQuery carry_over = {
+	"UPDATE fcfs.enrollment e SET term_id = $2, course_id = $3, schedule = $4"
+	" WHERE e.section_id = $1 AND e.status = 'enrolled'",
+	4, {INT8OID, INT8OID, INT8OID, TSTZMULTIRANGEOID}, NULL
+};
+
+static CachedQuery carry_over_ended = {
+	"UPDATE fcfs.enrollment e SET term_id = $2, course_id = $3"
+	" WHERE e.section_id = $1 AND e.status <> 'enrolled' AND (e.term_id, e.course_id) <> ($2, $3)",
+	3, {INT8OID, INT8OID, INT8OID}, NULL
+};
+
+static CachedQuery find_conflicts = {
+	"SELECT string_agg(DISTINCT format('%s (section %s)', e.student_id, x.section_id), ', ')"
+	" FROM fcfs.enrollment e JOIN fcfs.enrollment x"
+	" ON x.student_id = e.student_id AND x.status = 'enrolled' AND x.id <> e.id AND x.schedule && $2"
+	" WHERE e.section_id = $1 AND e.status = 'enrolled'",
+	2, {INT8OID, TSTZMULTIRANGEOID}, NULL
+};
+
+/* Does anything change that enrollments copy? */
+bool
+section_changes_alone(HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
+{
+	static const char *const ids[] = {"term_id", "course_id"};
+	bool		old_null;
+	bool		new_null;
+	Datum		old_value;
+	Datum		new_value;
+
+	for (int i = 0; i < (int) lengthof(ids); i++)
+	{
+		if (DatumGetInt64(pool_column(old_row, desc, ids[i], &old_null)) !=
+			DatumGetInt64(pool_column(new_row, desc, ids[i], &new_null)))
+			return true;
+	}
+	old_value = pool_column(old_row, desc, "schedule", &old_null);
+	new_value = pool_column(new_row, desc, "schedule", &new_null);
+	return !same_value(old_value, new_value);
+}
+
+/* Carries what has changed over to the enrollments; the pool is ours alone. */
+void
+section_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_attribute_unused(), HeapTuple new_row,
+				TupleDesc desc)
+{
+	bool		isnull;
+	Datum		values[4];
+	Datum		conflict[2];
+
+	values[0] = pool_column(new_row, desc, "id", &isnull);
+	values[1] = pool_column(new_row, desc, "term_id", &isnull);
+	values[2] = pool_column(new_row, desc, "course_id", &isnull);
+	values[3] = pool_column(new_row, desc, "schedule", &isnull);
+	conflict[0] = values[0];
+	conflict[1] = values[3];
+	SPI_connect();
+	(void) query_read(&find_conflicts, conflict, NULL, 1);
+	(void) query_value(0, 1, &isnull);
+	if (!isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_EXCLUSION_VIOLATION),
+				 errmsg("the new meetings of section " INT64_FORMAT " clash with the timetable of its students",
+						DatumGetInt64(values[0])),
+				 errdetail("Students in conflict: %s.", SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
+				 err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"), err_generic_string(PG_DIAG_TABLE_NAME, "enrollment"),
+				 err_generic_string(PG_DIAG_CONSTRAINT_NAME, "enrollment_no_overlap")));
+	(void) query_write(&carry_over, values, NULL);
+	(void) query_write(&carry_over_ended, values, NULL);
+	SPI_finish();
+}
+
+/* Meetings, sections, terms: recompute the schedule ---------------------------------------- */
+
+/* Which sections a statement may have changed the calendar of, by what it
+ * changed; reads the transition tables "before" and "changed". */
+static const char *
+touched_sections(const char *what)
+{
+	if (strcmp(what, "meeting") == 0)
+		return "SELECT c.section_id FROM changed c";
+	if (strcmp(what, "section") == 0)
+		return "SELECT c.id FROM changed c JOIN before b ON b.id = c.id"
+			" WHERE (c.starts_on, c.ends_on, c.term_id) IS DISTINCT FROM (b.starts_on, b.ends_on, b.term_id)";
+	if (strcmp(what, "term") == 0)
+		return "SELECT s.id FROM fcfs.section s JOIN changed c ON c.id = s.term_id JOIN before b ON b.id = c.id"
+			" WHERE (c.starts_on, c.ends_on, c.time_zone) IS DISTINCT FROM (b.starts_on, b.ends_on, b.time_zone)";
+	if (strcmp(what, "truncated") == 0)
+		return "SELECT s.id FROM fcfs.section s WHERE s.schedule <> '{}'";
+	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("unknown trigger argument \"%s\"", what)));
+}
+
+/* Sections in order of id, locked, so that two such changes come one after the
+ * other and the second sees what the first did. */
+static Datum
+lock_touched_sections(const char *what, bool *none)
+{
+	char	   *sql = psprintf("WITH touched AS MATERIALIZED ("
+							   "SELECT s.id FROM fcfs.section s WHERE s.id IN (%s) ORDER BY s.id FOR NO KEY UPDATE)"
+							   " SELECT array_agg(t.id) FROM touched t",
+							   touched_sections(what));
+
+	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not find the sections whose schedule changes");
+	return query_value(0, 1, none);
+}
+
+PG_FUNCTION_INFO_V1(fcfs_schedule_changed);
+
+/* AFTER STATEMENT trigger of meeting, section and term, with its kind of table. */
+Datum
+fcfs_schedule_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	Oid			argtypes[1] = {INT8ARRAYOID};
+	Datum		sections;
+	bool		none;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) || trigger->tg_trigger->tgnargs != 1)
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function must be fired by an AFTER STATEMENT trigger with one argument")));
+	SPI_connect();
+	if (SPI_register_trigger_data(trigger) != SPI_OK_TD_REGISTER)
+		elog(ERROR, "could not register transition tables");
+	sections = lock_touched_sections(trigger->tg_trigger->tgargs[0], &none);
+	if (!none &&
+		SPI_execute_with_args("UPDATE fcfs.section s SET schedule = w.schedule"
+							  " FROM (SELECT u.id, fcfs.section_schedule(u.id) AS schedule FROM unnest($1) AS u (id)) w"
+							  " WHERE s.id = w.id AND s.schedule <> w.schedule",
+							  1, argtypes, &sections, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not update the schedules of sections");
+	SPI_finish();
+	return PointerGetDatum(NULL);
+}

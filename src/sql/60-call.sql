@@ -1,0 +1,55 @@
+-- One entry for clients that speak JSON.
+
+CREATE FUNCTION fcfs.call(name text, args jsonb DEFAULT '{}')
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    operation record;
+    unknown text;
+    answer fcfs.outcome;
+    made jsonb;
+BEGIN
+    IF name IS NULL OR args IS NULL THEN
+        RAISE null_value_not_allowed USING MESSAGE = 'name and args must not be null';
+    END IF;
+    IF jsonb_typeof(args) <> 'object' THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'args must be a JSON object';
+    END IF;
+
+    -- An operation is a function that has a try_ twin which answers an outcome.
+    SELECT t.oid, t.proname AS try_name, t.proargnames AS names, t.proargtypes AS types, f.prorettype::regtype AS row_type
+    INTO operation
+    FROM pg_proc f
+    JOIN pg_proc t ON t.pronamespace = f.pronamespace AND t.proname = 'try_' || f.proname AND t.proargtypes = f.proargtypes
+    WHERE f.pronamespace = 'fcfs'::regnamespace AND f.proname = call.name
+        AND t.prorettype = 'fcfs.outcome'::regtype;
+    IF NOT FOUND THEN
+        RAISE undefined_function USING MESSAGE = format('there is no operation "%s"', name);
+    END IF;
+
+    SELECT min(a.key) INTO unknown FROM jsonb_object_keys(args) AS a (key) WHERE a.key <> ALL (operation.names);
+    IF unknown IS NOT NULL THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('%s() has no argument "%s"', name, unknown),
+            HINT = format('Its arguments are %s.', array_to_string(operation.names, ', '));
+    END IF;
+
+    EXECUTE format('SELECT * FROM fcfs.%I(%s)', operation.try_name, (
+        SELECT string_agg(format('%I => %L::%s', p.argument, args ->> p.argument, format_type(p.type, NULL)), ', ')
+        FROM unnest(operation.names, operation.types::oid[]) AS p (argument, type)
+        WHERE args ? p.argument))
+    INTO answer;
+
+    IF NOT answer.ok THEN
+        RETURN jsonb_build_object('success', false, 'error', jsonb_build_object(
+            'code', answer.code, 'message', answer.message, 'detail', answer.detail,
+            'http_status', answer.http_status, 'retryable', answer.retryable));
+    END IF;
+    EXECUTE format('SELECT to_jsonb(r) FROM %s AS r WHERE r.id = $1', operation.row_type) INTO made USING answer.id;
+    RETURN jsonb_build_object('success', true, 'replayed', answer.replayed, 'data', made);
+END
+$$;
+COMMENT ON FUNCTION fcfs.call(text, jsonb) IS
+    'Calls an operation by name with arguments as a JSON object; answers {"success": true, "data": the row} or {"success": false, "error": {"code", "message", ...}}. Bad input is an error.';
