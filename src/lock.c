@@ -54,6 +54,13 @@ lock_call_end(LockCall *call)
 	current_call = call->outer;
 }
 
+/* Is this a call of a function, or something that one has set off? */
+bool
+lock_in_call(void)
+{
+	return current_call != NULL;
+}
+
 /*
  * Milliseconds the current call may still wait, at least 0; INT_MAX if there
  * is no bound. Outside of any call there is the whole timeout for each wait.

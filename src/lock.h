@@ -62,6 +62,7 @@ typedef struct LockCall
 
 extern void lock_call_begin(LockCall *call, TimestampTz arrived_at);
 extern void lock_call_end(LockCall *call);
+extern bool lock_in_call(void);
 extern int	lock_time_left(void);
 extern LockAnswer lock_acquire(LockName name, LOCKMODE mode);
 extern void lock_release(LockName name, LOCKMODE mode);

@@ -7,6 +7,17 @@ CREATE TABLE fcfs.person (
 COMMENT ON TABLE fcfs.person IS
     'A stable bigint for a person whom the application knows by a uuid or a login. See fcfs.person_id().';
 
+CREATE FUNCTION fcfs.ids_brought()
+RETURNS trigger
+LANGUAGE C SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'fcfs_ids_brought';
+COMMENT ON FUNCTION fcfs.ids_brought() IS
+    'Trigger: the identity of a table goes on above the ids that a statement has brought.';
+
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.person
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+
 CREATE FUNCTION fcfs.person_id(external text)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER

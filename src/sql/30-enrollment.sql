@@ -213,6 +213,19 @@ CREATE TRIGGER claim_changed AFTER INSERT OR DELETE OR UPDATE ON fcfs.enrollment
 CREATE TRIGGER claims_truncated AFTER TRUNCATE ON fcfs.enrollment
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.claims_truncated();
 
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.term
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.student
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.course
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.section
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.meeting
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.enrollment
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+
 -- Functions -----------------------------------------------------------------
 
 OPERATION enroll(student_id bigint, section_id bigint, idempotency_key text DEFAULT NULL)

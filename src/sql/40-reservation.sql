@@ -79,6 +79,15 @@ CREATE TRIGGER claim_changed AFTER INSERT OR DELETE OR UPDATE ON fcfs.reservatio
 CREATE TRIGGER claims_truncated AFTER TRUNCATE ON fcfs.reservation_line
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.claims_truncated();
 
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.event
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.item
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.reservation
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.reservation_line
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+
 OPERATION reserve(customer_id bigint, item_id bigint, quantity integer DEFAULT 1, idempotency_key text DEFAULT NULL)
 RETURNS fcfs.reservation
 IS 'Holds quantity units of an item for a customer until expires_at.';

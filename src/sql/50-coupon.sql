@@ -42,6 +42,11 @@ CREATE TRIGGER claim_changed AFTER INSERT OR DELETE OR UPDATE ON fcfs.coupon_iss
 CREATE TRIGGER claims_truncated AFTER TRUNCATE ON fcfs.coupon_issue
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.claims_truncated();
 
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.coupon
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.coupon_issue
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+
 OPERATION issue_coupon(coupon_id bigint, user_id bigint, idempotency_key text DEFAULT NULL)
 RETURNS fcfs.coupon_issue
 IS 'Issues a coupon to a user while the quota lasts; arrival tells which one in line it was.';

@@ -1,0 +1,98 @@
+/*
+ * identity.c
+ *
+ * Administrators may bring the ids of an existing system. The identity of the
+ * table then goes on above them, so that the next row that brings none does not
+ * collide with one that did.
+ *
+ * Rows that functions write never bring an id and are not looked at.
+ */
+#include "postgres.h"
+
+#include "catalog/dependency.h"
+#include "commands/sequence.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "storage/lmgr.h"
+#include "utils/fmgrprotos.h"
+#include "utils/rel.h"
+
+#include "lock.h"
+#include "plan_cache.h"
+
+#define HIGHEST_ID(table) {#table, {"SELECT max(t.id) FROM fcfs." #table " t", 0, {0}, NULL}}
+
+static struct
+{
+	const char *table;
+	CachedQuery highest_id;
+}			identities[] = {
+	HIGHEST_ID(person), HIGHEST_ID(term), HIGHEST_ID(student), HIGHEST_ID(course), HIGHEST_ID(section),
+	HIGHEST_ID(meeting), HIGHEST_ID(enrollment), HIGHEST_ID(event), HIGHEST_ID(item), HIGHEST_ID(reservation),
+	HIGHEST_ID(reservation_line), HIGHEST_ID(coupon), HIGHEST_ID(coupon_issue)
+};
+
+/* The highest id of a table, 0 if it is empty. */
+static int64
+highest_id(const char *table)
+{
+	for (int i = 0; i < (int) lengthof(identities); i++)
+	{
+		int64		highest;
+
+		if (strcmp(identities[i].table, table) != 0)
+			continue;
+		SPI_connect();
+		(void) query_read(&identities[i].highest_id, NULL, NULL, 1);
+		highest = query_int64(0, 1, 0);
+		SPI_finish();
+		return highest;
+	}
+	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+					errmsg("table \"%s\" has no identity of this extension", table)));
+}
+
+/* The last value of a sequence, 0 if it gave none yet. */
+static int64
+last_value(Oid sequence)
+{
+	LOCAL_FCINFO(fcinfo, 1);
+	Datum		value;
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = ObjectIdGetDatum(sequence);
+	fcinfo->args[0].isnull = false;
+	value = pg_sequence_last_value(fcinfo);
+	return fcinfo->isnull ? 0 : DatumGetInt64(value);
+}
+
+PG_FUNCTION_INFO_V1(fcfs_ids_brought);
+
+/* AFTER INSERT STATEMENT trigger of every table with an identity. */
+Datum
+fcfs_ids_brought(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	Relation	table;
+	Oid			sequence;
+	int64		highest;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) || !TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function must be fired by an AFTER INSERT STATEMENT trigger")));
+	if (lock_in_call())
+		return PointerGetDatum(NULL);
+	table = trigger->tg_relation;
+	highest = highest_id(RelationGetRelationName(table));
+	sequence = getIdentitySequence(RelationGetRelid(table), 1, false);
+	if (highest > last_value(sequence))
+	{
+		/* Nobody draws from it between the look and the change. */
+		LockRelationOid(sequence, ShareRowExclusiveLock);
+		if (highest > last_value(sequence))
+			DirectFunctionCall2(setval_oid, ObjectIdGetDatum(sequence), Int64GetDatum(highest));
+	}
+	return PointerGetDatum(NULL);
+}
