@@ -55,9 +55,9 @@ static inline int
 compat_vxid_pid(VirtualTransactionId vxid)
 {
 #if PG_VERSION_NUM >= 170000
-	PGPROC	   *proc = ProcNumberGetProc(vxid.procNumber);
+	PGPROC *proc = ProcNumberGetProc(vxid.procNumber);
 #else
-	PGPROC	   *proc = BackendIdGetProc(vxid.backendId);
+	PGPROC *proc = BackendIdGetProc(vxid.backendId);
 #endif
 
 	return proc ? proc->pid : 0;
@@ -74,7 +74,7 @@ compat_max_procs(void)
 	return MaxBackends + NUM_AUXILIARY_PROCS + max_prepared_xacts;
 #else
 	return MaxConnections + autovacuum_max_workers + 1 + max_worker_processes + max_wal_senders +
-		NUM_AUXILIARY_PROCS + max_prepared_xacts;
+		   NUM_AUXILIARY_PROCS + max_prepared_xacts;
 #endif
 }
 
@@ -94,7 +94,7 @@ compat_reserve_guc_prefix(const char *prefix)
  * first call *previous, unless that is NULL.
  */
 static inline void
-compat_on_shmem_request(void (*request) (void), void (**previous) (void))
+compat_on_shmem_request(void (*request)(void), void (**previous)(void))
 {
 #if PG_VERSION_NUM >= 150000
 	*previous = shmem_request_hook;
@@ -105,4 +105,4 @@ compat_on_shmem_request(void (*request) (void), void (**previous) (void))
 #endif
 }
 
-#endif							/* FCFS_COMPAT_H */
+#endif /* FCFS_COMPAT_H */

@@ -18,21 +18,21 @@
 static int64
 issue_units(const PoolKind *kind, HeapTuple row, TupleDesc desc)
 {
-	bool		isnull;
+	bool isnull;
 
-	return pool_text_is(heap_getattr(row, kind->claim_attributes[1], desc, &isnull), "revoked") ? 0 : 1;
+	return pool_text_is(heap_getattr(row, kind->claim_attributes[1], desc, &isnull), "revoked") ? 0
+																								: 1;
 }
 
 static CachedQuery find_limit = {
-	"SELECT c.per_user_limit::bigint FROM fcfs.coupon c WHERE c.id = $1", 1, {INT8OID}, NULL
-};
+	"SELECT c.per_user_limit::bigint FROM fcfs.coupon c WHERE c.id = $1", 1, {INT8OID}, NULL};
 
 /* The limit as we see it: while we change it, the slot has the old one. */
 static int64
 per_user_limit(EscrowEntry *entry, int64 coupon_id)
 {
-	Datum		argument = Int64GetDatum(coupon_id);
-	int64		limit = escrow_per_person(entry);
+	Datum argument = Int64GetDatum(coupon_id);
+	int64 limit = escrow_per_person(entry);
 
 	if (escrow_is_frozen(entry))
 	{
@@ -48,8 +48,9 @@ static void
 raise_per_user_limit(int64 coupon_id, int64 limit)
 {
 	ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
-					errmsg("a user would have more of coupon " INT64_FORMAT " than the limit of " INT64_FORMAT, coupon_id,
-						   limit),
+					errmsg("a user would have more of coupon " INT64_FORMAT
+						   " than the limit of " INT64_FORMAT,
+						   coupon_id, limit),
 					err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
 					err_generic_string(PG_DIAG_TABLE_NAME, "coupon_issue"),
 					err_generic_string(PG_DIAG_CONSTRAINT_NAME, "coupon_per_user_limit")));
@@ -59,13 +60,13 @@ raise_per_user_limit(int64 coupon_id, int64 limit)
 static void
 check_ordinal(const PoolKind *kind, EscrowEntry *entry, HeapTuple row, TupleDesc desc)
 {
-	bool		isnull;
-	int64		coupon_id = DatumGetInt64(heap_getattr(row, kind->claim_attributes[0], desc, &isnull));
-	int64		ordinal = DatumGetInt32(heap_getattr(row, kind->claim_attributes[2], desc, &isnull));
+	bool isnull;
+	int64 coupon_id = DatumGetInt64(heap_getattr(row, kind->claim_attributes[0], desc, &isnull));
+	int64 ordinal = DatumGetInt32(heap_getattr(row, kind->claim_attributes[2], desc, &isnull));
 
 	if (issue_units(kind, row, desc) > 0 && ordinal > 1)
 	{
-		int64		limit = per_user_limit(entry, coupon_id);
+		int64 limit = per_user_limit(entry, coupon_id);
 
 		if (ordinal > limit)
 			raise_per_user_limit(coupon_id, limit);
@@ -75,25 +76,26 @@ check_ordinal(const PoolKind *kind, EscrowEntry *entry, HeapTuple row, TupleDesc
 static bool
 limit_changes(HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
 {
-	bool		isnull;
+	bool isnull;
 
 	return DatumGetInt32(pool_column(old_row, desc, "per_user_limit", &isnull)) !=
-		DatumGetInt32(pool_column(new_row, desc, "per_user_limit", &isnull));
+		   DatumGetInt32(pool_column(new_row, desc, "per_user_limit", &isnull));
 }
 
 static CachedQuery find_above_limit = {
 	"SELECT 1 FROM fcfs.coupon_issue i"
 	" WHERE i.coupon_id = $1 AND i.status <> 'revoked' AND i.user_ordinal > $2",
-	2, {INT8OID, INT4OID}, NULL
-};
+	2,
+	{INT8OID, INT4OID},
+	NULL};
 
 /* The pool is ours alone: nobody may have more than the new limit. */
 static void
-limit_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_attribute_unused(), HeapTuple new_row,
-			  TupleDesc desc)
+limit_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_attribute_unused(),
+			  HeapTuple new_row, TupleDesc desc)
 {
-	bool		isnull;
-	Datum		values[2];
+	bool isnull;
+	Datum values[2];
 
 	values[0] = pool_column(new_row, desc, "id", &isnull);
 	values[1] = pool_column(new_row, desc, "per_user_limit", &isnull);
@@ -103,7 +105,7 @@ limit_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_att
 	SPI_finish();
 }
 
-PoolKind	coupon_pool = {
+PoolKind coupon_pool = {
 	.escrow = {.lock_class = LOCK_COUPON},
 	.name = "coupon",
 	.pool_table = "coupon",
@@ -115,16 +117,18 @@ PoolKind	coupon_pool = {
 	.claim_columns = {"coupon_id", "status", "user_ordinal"},
 	.load = {"SELECT c.quota, i.claimed, i.arrival, c.per_user_limit::bigint"
 			 " FROM fcfs.coupon c CROSS JOIN LATERAL ("
-			 " SELECT count(*) FILTER (WHERE i.status <> 'revoked') AS claimed, max(i.arrival) AS arrival"
+			 " SELECT count(*) FILTER (WHERE i.status <> 'revoked') AS claimed, max(i.arrival) AS "
+			 "arrival"
 			 " FROM fcfs.coupon_issue i WHERE i.coupon_id = c.id) AS i"
 			 " WHERE c.id = $1",
-			 1, {INT8OID}, NULL},
+			 1,
+			 {INT8OID},
+			 NULL},
 	.referenced = {"SELECT 1 FROM fcfs.coupon_issue i WHERE i.coupon_id = $1", 1, {INT8OID}, NULL},
 	.claimed_units = issue_units,
 	.check_claim = check_ordinal,
 	.changes_alone = limit_changes,
-	.changed = limit_changed
-};
+	.changed = limit_changed};
 
 /* issue_coupon ---------------------------------------------------------------------- */
 
@@ -136,28 +140,31 @@ static CachedQuery judge_issue = {
 	" WHEN c.per_user_limit > 1 THEN ("
 	" SELECT min(n.ordinal) FROM generate_series(1, c.per_user_limit) AS n (ordinal)"
 	" WHERE NOT EXISTS (SELECT FROM fcfs.coupon_issue i"
-	" WHERE i.coupon_id = c.id AND i.user_id = $2 AND i.status <> 'revoked' AND i.user_ordinal = n.ordinal)) END"
+	" WHERE i.coupon_id = c.id AND i.user_id = $2 AND i.status <> 'revoked' AND i.user_ordinal = "
+	"n.ordinal)) END"
 	" FROM fcfs.coupon c WHERE c.id = $1",
-	2, {INT8OID, INT8OID}, NULL
-};
+	2,
+	{INT8OID, INT8OID},
+	NULL};
 
 static CachedQuery insert_issue = {
 	"INSERT INTO fcfs.coupon_issue (coupon_id, user_id, user_ordinal, arrival, arrived_at)"
 	" VALUES ($1, $2, $3, $4, $5) RETURNING id",
-	5, {INT8OID, INT8OID, INT4OID, INT8OID, TIMESTAMPTZOID}, NULL
-};
+	5,
+	{INT8OID, INT8OID, INT4OID, INT8OID, TIMESTAMPTZOID},
+	NULL};
 
 /* issue_coupon(coupon_id, user_id) */
 static bool
 run_issue_coupon(Call *call)
 {
-	int64		coupon_id = call->arguments[0];
-	int64		user_id = call->arguments[1];
-	Datum		values[5] = {Int64GetDatum(coupon_id), Int64GetDatum(user_id)};
+	int64 coupon_id = call->arguments[0];
+	int64 user_id = call->arguments[1];
+	Datum values[5] = {Int64GetDatum(coupon_id), Int64GetDatum(user_id)};
 	EscrowEntry *entry;
 	RefusalCode refused;
-	int64		arrival;
-	bool		has_all;
+	int64 arrival;
+	bool has_all;
 
 	if (!call_begin(call, LOCK_USER, user_id))
 		return false;
@@ -172,8 +179,8 @@ run_issue_coupon(Call *call)
 		return call_refuse(call, REFUSAL_COUPON_CLOSED, NULL);
 	values[2] = query_value(0, 5, &has_all);
 	if (has_all)
-		return call_refuse(call, REFUSAL_COUPON_ALREADY_ISSUED, "coupon " INT64_FORMAT ", user " INT64_FORMAT, coupon_id,
-						   user_id);
+		return call_refuse(call, REFUSAL_COUPON_ALREADY_ISSUED,
+						   "coupon " INT64_FORMAT ", user " INT64_FORMAT, coupon_id, user_id);
 
 	refused = pool_claim(&coupon_pool, entry, coupon_id, query_bool(0, 3), 1, &arrival);
 	if (refused != REFUSAL_NONE)
@@ -181,7 +188,8 @@ run_issue_coupon(Call *call)
 	values[3] = Int64GetDatum(arrival);
 	values[4] = TimestampTzGetDatum(call->arrived_at);
 	if (query_write(&insert_issue, values, NULL) != 1)
-		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION), errmsg("a trigger suppressed the coupon")));
+		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+						errmsg("a trigger suppressed the coupon")));
 	return call_done(call, query_int64(0, 1, 0));
 }
 
@@ -189,7 +197,6 @@ static Operation issue_coupon = {
 	.name = "issue_coupon",
 	.arguments = {"coupon_id", "user_id"},
 	.run = run_issue_coupon,
-	.row = {"SELECT i FROM fcfs.coupon_issue i WHERE i.id = $1", 1, {INT8OID}, NULL}
-};
+	.row = {"SELECT i FROM fcfs.coupon_issue i WHERE i.id = $1", 1, {INT8OID}, NULL}};
 
 OPERATION_FACES(issue_coupon, issue_coupon);

@@ -23,12 +23,14 @@
 static int64
 enrollment_units(const PoolKind *kind, HeapTuple row, TupleDesc desc)
 {
-	bool		isnull;
+	bool isnull;
 
-	return pool_text_is(heap_getattr(row, kind->claim_attributes[1], desc, &isnull), "enrolled") ? 1 : 0;
+	return pool_text_is(heap_getattr(row, kind->claim_attributes[1], desc, &isnull), "enrolled")
+			   ? 1
+			   : 0;
 }
 
-PoolKind	section_pool = {
+PoolKind section_pool = {
 	.escrow = {.lock_class = LOCK_SECTION},
 	.name = "section",
 	.pool_table = "section",
@@ -39,15 +41,17 @@ PoolKind	section_pool = {
 	.sold_out = REFUSAL_COURSE_FULL,
 	.claim_columns = {"section_id", "status"},
 	.load = {"SELECT s.capacity::bigint,"
-			 " (SELECT count(*) FROM fcfs.enrollment e WHERE e.section_id = s.id AND e.status = 'enrolled'),"
+			 " (SELECT count(*) FROM fcfs.enrollment e WHERE e.section_id = s.id AND e.status = "
+			 "'enrolled'),"
 			 " NULL::bigint, NULL::bigint"
 			 " FROM fcfs.section s WHERE s.id = $1",
-			 1, {INT8OID}, NULL},
+			 1,
+			 {INT8OID},
+			 NULL},
 	.referenced = {"SELECT 1 FROM fcfs.enrollment e WHERE e.section_id = $1", 1, {INT8OID}, NULL},
 	.claimed_units = enrollment_units,
 	.changes_alone = section_changes_alone,
-	.changed = section_changed
-};
+	.changed = section_changed};
 
 /* enroll ------------------------------------------------------------------------ */
 
@@ -59,7 +63,8 @@ static CachedQuery judge_enroll = {
 	"SELECT st.id IS NOT NULL, t.enroll_opens_at, t.enroll_closes_at, s.strict_order,"
 	" s.term_id, s.course_id, c.credits, s.schedule,"
 	" mine.section_id,"
-	" (SELECT max(g.points) FROM fcfs.grade g WHERE g.student_id = $1 AND g.course_id = s.course_id)"
+	" (SELECT max(g.points) FROM fcfs.grade g WHERE g.student_id = $1 AND g.course_id = "
+	"s.course_id)"
 	" >= t.retake_cutoff,"
 	" mine.credits + c.credits > coalesce(st.max_credits, t.max_credits),"
 	" format('%s of %s credits are taken, the section has %s',"
@@ -70,35 +75,39 @@ static CachedQuery judge_enroll = {
 	" JOIN fcfs.course c ON c.id = s.course_id"
 	" LEFT JOIN fcfs.student st ON st.id = $1"
 	" CROSS JOIN LATERAL ("
-	" SELECT min(e.section_id) FILTER (WHERE e.term_id = s.term_id AND e.course_id = s.course_id) AS section_id,"
+	" SELECT min(e.section_id) FILTER (WHERE e.term_id = s.term_id AND e.course_id = s.course_id) "
+	"AS section_id,"
 	" coalesce(sum(e.credits) FILTER (WHERE e.term_id = s.term_id), 0) AS credits,"
 	" min(e.section_id) FILTER (WHERE e.schedule && s.schedule) AS conflict_id"
 	" FROM fcfs.enrollment e WHERE e.student_id = $1 AND e.status = 'enrolled') AS mine"
 	" WHERE s.id = $2",
-	2, {INT8OID, INT8OID}, NULL
-};
+	2,
+	{INT8OID, INT8OID},
+	NULL};
 
 static CachedQuery find_student = {
-	"SELECT 1 FROM fcfs.student s WHERE s.id = $1", 1, {INT8OID}, NULL
-};
+	"SELECT 1 FROM fcfs.student s WHERE s.id = $1", 1, {INT8OID}, NULL};
 
 static CachedQuery name_section = {
 	"SELECT format('%s %s (section %s)', c.code, s.code, s.id)"
 	" FROM fcfs.section s JOIN fcfs.course c ON c.id = s.course_id WHERE s.id = $1",
-	1, {INT8OID}, NULL
-};
+	1,
+	{INT8OID},
+	NULL};
 
 static CachedQuery insert_enrollment = {
-	"INSERT INTO fcfs.enrollment (student_id, section_id, term_id, course_id, credits, schedule, arrived_at)"
+	"INSERT INTO fcfs.enrollment (student_id, section_id, term_id, course_id, credits, schedule, "
+	"arrived_at)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
-	7, {INT8OID, INT8OID, INT8OID, INT8OID, NUMERICOID, TSTZMULTIRANGEOID, TIMESTAMPTZOID}, NULL
-};
+	7,
+	{INT8OID, INT8OID, INT8OID, INT8OID, NUMERICOID, TSTZMULTIRANGEOID, TIMESTAMPTZOID},
+	NULL};
 
 /* "MATH 101 A (section 7)", for details. */
 static const char *
 section_name(int64 section_id)
 {
-	Datum		argument = Int64GetDatum(section_id);
+	Datum argument = Int64GetDatum(section_id);
 
 	if (query_read(&name_section, &argument, NULL, 1) == 0)
 		return psprintf("section " INT64_FORMAT, section_id);
@@ -109,7 +118,7 @@ section_name(int64 section_id)
 static bool
 refuse_missing_section(Call *call, int64 student_id, int64 section_id)
 {
-	Datum		argument = Int64GetDatum(student_id);
+	Datum argument = Int64GetDatum(student_id);
 
 	if (query_read(&find_student, &argument, NULL, 1) == 0)
 		return call_refuse(call, REFUSAL_STUDENT_NOT_FOUND, "student " INT64_FORMAT, student_id);
@@ -120,9 +129,9 @@ refuse_missing_section(Call *call, int64 student_id, int64 section_id)
 static bool
 judge_rules(Call *call, int64 student_id)
 {
-	int64		same_course = query_int64(0, 9, 0);
-	int64		conflict = query_int64(0, 13, 0);
-	bool		isnull;
+	int64 same_course = query_int64(0, 9, 0);
+	int64 conflict = query_int64(0, 13, 0);
+	bool isnull;
 
 	if (!query_bool(0, 1))
 		return call_refuse(call, REFUSAL_STUDENT_NOT_FOUND, "student " INT64_FORMAT, student_id);
@@ -132,7 +141,8 @@ judge_rules(Call *call, int64 student_id)
 		return call_refuse(call, REFUSAL_ENROLLMENT_CLOSED, NULL);
 	(void) query_value(0, 9, &isnull);
 	if (!isnull)
-		return call_refuse(call, REFUSAL_ALREADY_ENROLLED, "enrolled in %s", section_name(same_course));
+		return call_refuse(call, REFUSAL_ALREADY_ENROLLED, "enrolled in %s",
+						   section_name(same_course));
 	if (query_bool(0, 10))
 		return call_refuse(call, REFUSAL_REENROLL_NOT_ALLOWED, NULL);
 	if (query_bool(0, 11))
@@ -140,7 +150,8 @@ judge_rules(Call *call, int64 student_id)
 						   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 12));
 	(void) query_value(0, 13, &isnull);
 	if (!isnull)
-		return call_refuse(call, REFUSAL_SCHEDULE_CONFLICT, "clashes with %s", section_name(conflict));
+		return call_refuse(call, REFUSAL_SCHEDULE_CONFLICT, "clashes with %s",
+						   section_name(conflict));
 	return true;
 }
 
@@ -148,7 +159,7 @@ judge_rules(Call *call, int64 student_id)
 static int64
 write_enrollment(const Call *call, int64 student_id, int64 section_id, const SectionCopy *section)
 {
-	Datum		values[7];
+	Datum values[7];
 
 	values[0] = Int64GetDatum(student_id);
 	values[1] = Int64GetDatum(section_id);
@@ -158,7 +169,8 @@ write_enrollment(const Call *call, int64 student_id, int64 section_id, const Sec
 	values[5] = section->schedule;
 	values[6] = TimestampTzGetDatum(call->arrived_at);
 	if (query_write(&insert_enrollment, values, NULL) != 1)
-		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION), errmsg("a trigger suppressed the enrollment")));
+		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+						errmsg("a trigger suppressed the enrollment")));
 	return query_int64(0, 1, 0);
 }
 
@@ -166,14 +178,14 @@ write_enrollment(const Call *call, int64 student_id, int64 section_id, const Sec
 static bool
 run_enroll(Call *call)
 {
-	int64		student_id = call->arguments[0];
-	int64		section_id = call->arguments[1];
-	Datum		values[2] = {Int64GetDatum(student_id), Int64GetDatum(section_id)};
+	int64 student_id = call->arguments[0];
+	int64 section_id = call->arguments[1];
+	Datum values[2] = {Int64GetDatum(student_id), Int64GetDatum(section_id)};
 	SectionCopy section;
 	EscrowEntry *entry;
 	RefusalCode refused;
-	bool		strict_order;
-	bool		isnull;
+	bool strict_order;
+	bool isnull;
 
 	if (!call_begin(call, LOCK_STUDENT, student_id))
 		return false;
@@ -203,8 +215,7 @@ static Operation enroll = {
 	.name = "enroll",
 	.arguments = {"student_id", "section_id"},
 	.run = run_enroll,
-	.row = {"SELECT e FROM fcfs.enrollment_summary e WHERE e.id = $1", 1, {INT8OID}, NULL}
-};
+	.row = {"SELECT e FROM fcfs.enrollment_summary e WHERE e.id = $1", 1, {INT8OID}, NULL}};
 
 OPERATION_FACES(enroll, enroll);
 
@@ -222,25 +233,28 @@ static CachedQuery judge_cancel = {
 	" LEFT JOIN fcfs.enrollment e ON e.student_id = $1 AND e.section_id = s.id"
 	" AND e.term_id = s.term_id AND e.course_id = s.course_id AND e.status = 'enrolled'"
 	" WHERE s.id = $2",
-	3, {INT8OID, INT8OID, TIMESTAMPTZOID}, NULL
-};
+	3,
+	{INT8OID, INT8OID, TIMESTAMPTZOID},
+	NULL};
 
-static CachedQuery end_enrollment = {
-	"UPDATE fcfs.enrollment e SET status = 'cancelled', ended_at = $2 WHERE e.id = $1 AND e.status = 'enrolled'",
-	2, {INT8OID, TIMESTAMPTZOID}, NULL
-};
+static CachedQuery end_enrollment = {"UPDATE fcfs.enrollment e SET status = 'cancelled', ended_at "
+									 "= $2 WHERE e.id = $1 AND e.status = 'enrolled'",
+									 2,
+									 {INT8OID, TIMESTAMPTZOID},
+									 NULL};
 
 /* cancel_enrollment(student_id, section_id) */
 static bool
 run_cancel_enrollment(Call *call)
 {
-	int64		student_id = call->arguments[0];
-	int64		section_id = call->arguments[1];
-	Datum		values[3] = {Int64GetDatum(student_id), Int64GetDatum(section_id), TimestampTzGetDatum(call->arrived_at)};
+	int64 student_id = call->arguments[0];
+	int64 section_id = call->arguments[1];
+	Datum values[3] = {Int64GetDatum(student_id), Int64GetDatum(section_id),
+					   TimestampTzGetDatum(call->arrived_at)};
 	EscrowEntry *entry;
 	RefusalCode refused;
-	Datum		enrollment;
-	bool		not_enrolled;
+	Datum enrollment;
+	bool not_enrolled;
 
 	if (!call_begin(call, LOCK_STUDENT, student_id))
 		return false;
@@ -253,7 +267,8 @@ run_cancel_enrollment(Call *call)
 		return call_refuse(call, REFUSAL_STUDENT_NOT_FOUND, "student " INT64_FORMAT, student_id);
 	enrollment = query_value(0, 2, &not_enrolled);
 	if (not_enrolled)
-		return call_refuse(call, REFUSAL_NOT_ENROLLED, "student " INT64_FORMAT ", section " INT64_FORMAT, student_id,
+		return call_refuse(call, REFUSAL_NOT_ENROLLED,
+						   "student " INT64_FORMAT ", section " INT64_FORMAT, student_id,
 						   section_id);
 	if (query_bool(0, 3))
 		return call_refuse(call, REFUSAL_CANCELLATION_DEADLINE_PASSED, "the last day was %s",
@@ -262,8 +277,9 @@ run_cancel_enrollment(Call *call)
 	values[0] = enrollment;
 	values[1] = TimestampTzGetDatum(call->arrived_at);
 	if (query_write(&end_enrollment, values, NULL) != 1)
-		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						errmsg("could not serialize access due to concurrent update of an enrollment")));
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update of an enrollment")));
 	return call_done(call, DatumGetInt64(enrollment));
 }
 
@@ -271,7 +287,6 @@ static Operation cancel_enrollment = {
 	.name = "cancel_enrollment",
 	.arguments = {"student_id", "section_id"},
 	.run = run_cancel_enrollment,
-	.row = {"SELECT e FROM fcfs.enrollment_summary e WHERE e.id = $1", 1, {INT8OID}, NULL}
-};
+	.row = {"SELECT e FROM fcfs.enrollment_summary e WHERE e.id = $1", 1, {INT8OID}, NULL}};
 
 OPERATION_FACES(cancel_enrollment, cancel_enrollment);

@@ -53,10 +53,10 @@
 
 /* The wait that was last, for the log. */
 static TimestampTz wait_since;
-static int	wait_holder_pid;
+static int wait_holder_pid;
 
 /* Something to wait for: true once it is decided. Called with the mutex held. */
-typedef bool (*EscrowDecide) (EscrowSlot *slot, void *state);
+typedef bool (*EscrowDecide)(EscrowSlot *slot, void *state);
 
 static EscrowAnswer
 answer_of_lock(LockAnswer answer)
@@ -78,7 +78,7 @@ answer_of_lock(LockAnswer answer)
 static bool
 decided(EscrowSlot *slot, EscrowDecide decide, void *state)
 {
-	bool		result;
+	bool result;
 
 	SpinLockAcquire(&slot->mutex);
 	result = decide(slot, state);
@@ -90,12 +90,12 @@ decided(EscrowSlot *slot, EscrowDecide decide, void *state)
 static bool
 sleep_on_slot(EscrowSlot *slot, EscrowDecide decide, void *state)
 {
-	bool		result;
+	bool result;
 
 	ConditionVariablePrepareToSleep(&slot->changed);
 	while (!(result = decided(slot, decide, state)))
 	{
-		int			left = Min(lock_time_left(), DeadlockTimeout);
+		int left = Min(lock_time_left(), DeadlockTimeout);
 
 		if (left <= 0 || ConditionVariableTimedSleep(&slot->changed, left, PG_WAIT_EXTENSION))
 			break;
@@ -111,7 +111,7 @@ watch_holders(EscrowSlot *slot, EscrowDecide decide, void *state, bool any_pin)
 	for (int slice = 0;; slice++)
 	{
 		VirtualTransactionId holder;
-		int			left;
+		int left;
 
 		if (decided(slot, decide, state))
 			return true;
@@ -120,7 +120,8 @@ watch_holders(EscrowSlot *slot, EscrowDecide decide, void *state, bool any_pin)
 			return false;
 		CHECK_FOR_INTERRUPTS();
 		if (escrow_find_holder(slot, any_pin, &holder, &wait_holder_pid))
-			(void) lock_watch(holder, Min(left, WATCH_SLICE), slice % 10 == 0 ? WATCH_DEADLOCK_AFTER : 10 * WATCH_SLICE);
+			(void) lock_watch(holder, Min(left, WATCH_SLICE),
+							  slice % 10 == 0 ? WATCH_DEADLOCK_AFTER : 10 * WATCH_SLICE);
 		else
 		{
 			/* It is between ending and having told the slot. */
@@ -138,11 +139,12 @@ watch_holders(EscrowSlot *slot, EscrowDecide decide, void *state, bool any_pin)
  * to note what decide did. It logs the wait after that.
  */
 static EscrowAnswer
-escrow_wait(EscrowSlot *slot, EscrowDecide decide, void *state, bool any_pin, LockName what, bool in_line)
+escrow_wait(EscrowSlot *slot, EscrowDecide decide, void *state, bool any_pin, LockName what,
+			bool in_line)
 {
-	LockAnswer	line = LOCK_GRANTED;
-	LockName	queue = {LOCK_QUEUE_OF(what.lock_class), what.id};
-	bool		done = false;
+	LockAnswer line = LOCK_GRANTED;
+	LockName queue = {LOCK_QUEUE_OF(what.lock_class), what.id};
+	bool done = false;
 
 	wait_since = GetCurrentTimestamp();
 	wait_holder_pid = 0;
@@ -165,7 +167,7 @@ escrow_wait(EscrowSlot *slot, EscrowDecide decide, void *state, bool any_pin, Lo
 
 typedef struct ThawState
 {
-	EscrowKey	key;
+	EscrowKey key;
 } ThawState;
 
 /* The pool is no longer had alone, or the slot is no longer the pool's. */
@@ -181,7 +183,7 @@ decide_thawed(EscrowSlot *slot, void *state)
 static void
 close_gate(const EscrowKind *kind)
 {
-	bool		truncated;
+	bool truncated;
 
 	if (ledger_has_gate(kind->claim_table, &truncated))
 		return;
@@ -194,7 +196,7 @@ static EscrowAnswer
 pin_own(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 {
 	EscrowBalance balance = {0};
-	EscrowLoad	load = kind->load(kind, key->id, &balance);
+	EscrowLoad load = kind->load(kind, key->id, &balance);
 
 	if (load == ESCROW_LOAD_NONE)
 		return ESCROW_NO_POOL;
@@ -235,8 +237,8 @@ load_shared(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 static EscrowAnswer
 pin_by_loading(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 {
-	LockName	load = {LOCK_LOAD_OF(kind->lock_class), key->id};
-	LockAnswer	answer = lock_acquire(load, ExclusiveLock);
+	LockName load = {LOCK_LOAD_OF(kind->lock_class), key->id};
+	LockAnswer answer = lock_acquire(load, ExclusiveLock);
 	EscrowAnswer loaded = ESCROW_OK;
 	EscrowSlot *slot;
 
@@ -247,10 +249,10 @@ pin_by_loading(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry
 		case ESCROW_ABSENT:
 			loaded = load_shared(kind, key, entry);
 			break;
-		case ESCROW_PINNED:		/* somebody else has loaded it meanwhile */
+		case ESCROW_PINNED: /* somebody else has loaded it meanwhile */
 			*entry = ledger_add(kind, key, slot);
 			break;
-		case ESCROW_FROZEN:		/* and has it alone: the caller looks again */
+		case ESCROW_FROZEN: /* and has it alone: the caller looks again */
 			break;
 	}
 	lock_release(load, ExclusiveLock);
@@ -260,7 +262,7 @@ pin_by_loading(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry
 static EscrowAnswer
 pin_shared(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 {
-	LockName	name = {kind->lock_class, key->id};
+	LockName name = {kind->lock_class, key->id};
 	EscrowSlot *slot;
 	EscrowAnswer answer;
 
@@ -273,15 +275,15 @@ pin_shared(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 				*entry = ledger_add(kind, key, slot);
 				return ESCROW_OK;
 			case ESCROW_FROZEN:
-				{
-					ThawState	thaw = {*key};
+			{
+				ThawState thaw = {*key};
 
-					answer = escrow_wait(slot, decide_thawed, &thaw, true, name, false);
-					lock_log_slow_wait(name, wait_since, wait_holder_pid);
-					if (answer != ESCROW_OK)
-						return answer;
-					break;
-				}
+				answer = escrow_wait(slot, decide_thawed, &thaw, true, name, false);
+				lock_log_slow_wait(name, wait_since, wait_holder_pid);
+				if (answer != ESCROW_OK)
+					return answer;
+				break;
+			}
 			case ESCROW_ABSENT:
 				answer = pin_by_loading(kind, key, entry);
 				if (answer != ESCROW_OK || *entry)
@@ -301,14 +303,14 @@ pin_shared(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 static EscrowAnswer
 pin_local(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 {
-	LockName	name = {kind->lock_class, key->id};
-	bool		truncated;
+	LockName name = {kind->lock_class, key->id};
+	bool truncated;
 
 	if (ledger_local_count() >= MAX_POOL_LOCKS)
 		close_gate(kind);
 	if (!ledger_has_gate(kind->claim_table, &truncated))
 	{
-		LockAnswer	answer = lock_acquire(name, ExclusiveLock);
+		LockAnswer answer = lock_acquire(name, ExclusiveLock);
 
 		if (answer != LOCK_GRANTED)
 			return answer_of_lock(answer);
@@ -323,8 +325,8 @@ pin_local(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 EscrowAnswer
 escrow_pin(const EscrowKind *kind, int64 id, EscrowEntry **entry)
 {
-	EscrowKey	key = {MyDatabaseId, kind->pool_table, id};
-	bool		truncated;
+	EscrowKey key = {MyDatabaseId, kind->pool_table, id};
+	bool truncated;
 
 	*entry = ledger_find(&key);
 	if (*entry)
@@ -356,7 +358,7 @@ decide_alone(EscrowSlot *slot, void *state pg_attribute_unused())
 EscrowAnswer
 escrow_freeze(EscrowEntry *entry)
 {
-	LockName	name = {entry->kind->lock_class, entry->key.id};
+	LockName name = {entry->kind->lock_class, entry->key.id};
 	EscrowAnswer answer;
 
 	if (entry->frozen_level > 0)
@@ -381,20 +383,21 @@ escrow_is_frozen(const EscrowEntry *entry)
 typedef struct TakeState
 {
 	const EscrowEntry *entry;
-	int64		need;			/* beyond what we gave back ourselves */
-	bool		may_overtake;	/* first in line, or holding units already */
-	bool		count_arrival;
-	bool		taken;
-	int64		arrival;
+	int64 need;        /* beyond what we gave back ourselves */
+	bool may_overtake; /* first in line, or holding units already */
+	bool count_arrival;
+	bool taken;
+	int64 arrival;
 } TakeState;
 
 /* True when it is decided: taken, or certain that there is not enough. */
 static bool
 decide_take(EscrowSlot *slot, void *arg)
 {
-	TakeState  *state = arg;
+	TakeState *state = arg;
 
-	if (state->need == 0 || (slot->remaining >= state->need && (slot->queue == 0 || state->may_overtake)))
+	if (state->need == 0 ||
+		(slot->remaining >= state->need && (slot->queue == 0 || state->may_overtake)))
 	{
 		slot->remaining -= state->need;
 		slot->in_flight += state->need;
@@ -414,17 +417,17 @@ decide_take(EscrowSlot *slot, void *arg)
 EscrowAnswer
 escrow_take(EscrowEntry *entry, int64 units, int64 *arrival)
 {
-	int64		reused = Min(units, Max(entry->sums.pending, 0));
-	TakeState	state = {entry, units - reused, entry->sums.in_flight > 0, arrival != NULL, false, 0};
-	LockName	name = {entry->kind->lock_class, entry->key.id};
+	int64 reused = Min(units, Max(entry->sums.pending, 0));
+	TakeState state = {entry, units - reused, entry->sums.in_flight > 0, arrival != NULL, false, 0};
+	LockName name = {entry->kind->lock_class, entry->key.id};
 	EscrowAnswer answer = ESCROW_OK;
-	bool		waited = false;
+	bool waited = false;
 
 	Assert(units >= 0);
 	ledger_reserve();
 	if (!decided(entry->slot, decide_take, &state))
 	{
-		bool		in_line = !state.may_overtake;
+		bool in_line = !state.may_overtake;
 
 		if (!fcfs_wait_for_uncertain)
 			return ESCROW_NOT_ENOUGH;
@@ -434,7 +437,8 @@ escrow_take(EscrowEntry *entry, int64 units, int64 *arrival)
 	}
 	if (state.taken)
 	{
-		ledger_note(entry, (EscrowSums) {.taken = state.need,.pending = -reused,.in_flight = state.need});
+		ledger_note(entry,
+					(EscrowSums){.taken = state.need, .pending = -reused, .in_flight = state.need});
 		if (arrival)
 			*arrival = state.arrival;
 	}
@@ -453,7 +457,7 @@ escrow_take(EscrowEntry *entry, int64 units, int64 *arrival)
 void
 escrow_give(EscrowEntry *entry, int64 units, bool expected)
 {
-	int64		in_flight = expected ? units : 0;
+	int64 in_flight = expected ? units : 0;
 
 	Assert(units >= 0);
 	ledger_reserve();
@@ -463,7 +467,7 @@ escrow_give(EscrowEntry *entry, int64 units, bool expected)
 		entry->slot->in_flight += units;
 		SpinLockRelease(&entry->slot->mutex);
 	}
-	ledger_note(entry, (EscrowSums) {.pending = units,.in_flight = in_flight});
+	ledger_note(entry, (EscrowSums){.pending = units, .in_flight = in_flight});
 }
 
 /*
@@ -476,7 +480,7 @@ escrow_give(EscrowEntry *entry, int64 units, bool expected)
 EscrowAnswer
 escrow_change_capacity(EscrowEntry *entry, int64 old_capacity, int64 new_capacity)
 {
-	int64		difference = new_capacity - old_capacity;
+	int64 difference = new_capacity - old_capacity;
 
 	if (entry->made_here)
 		difference = new_capacity - (entry->slot->capacity + entry->sums.capacity);
@@ -490,7 +494,7 @@ escrow_change_capacity(EscrowEntry *entry, int64 old_capacity, int64 new_capacit
 			return answer;
 	}
 	ledger_reserve();
-	ledger_note(entry, (EscrowSums) {.capacity = difference});
+	ledger_note(entry, (EscrowSums){.capacity = difference});
 	return ESCROW_OK;
 }
 
@@ -499,7 +503,7 @@ static void
 give_all(EscrowEntry *entry)
 {
 	EscrowSlot *slot = entry->slot;
-	int64		free_units = slot->remaining + entry->sums.pending;
+	int64 free_units = slot->remaining + entry->sums.pending;
 
 	escrow_give(entry, slot->capacity + entry->sums.capacity - free_units, false);
 }
@@ -519,19 +523,19 @@ void
 escrow_prepay(EscrowEntry *entry, int64 units)
 {
 	ledger_reserve();
-	ledger_note(entry, (EscrowSums) {.prepaid = units});
+	ledger_note(entry, (EscrowSums){.prepaid = units});
 }
 
 /* How many of the units of a row that was just written are paid for. */
 int64
 escrow_use_prepaid(EscrowEntry *entry, int64 units)
 {
-	int64		used = Min(units, entry->sums.prepaid);
+	int64 used = Min(units, entry->sums.prepaid);
 
 	if (used > 0)
 	{
 		ledger_reserve();
-		ledger_note(entry, (EscrowSums) {.prepaid = -used});
+		ledger_note(entry, (EscrowSums){.prepaid = -used});
 	}
 	return used;
 }
@@ -542,7 +546,7 @@ escrow_use_prepaid(EscrowEntry *entry, int64 units)
 int64
 escrow_available(EscrowEntry *entry)
 {
-	int64		remaining;
+	int64 remaining;
 
 	SpinLockAcquire(&entry->slot->mutex);
 	remaining = entry->slot->remaining;

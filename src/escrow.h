@@ -20,33 +20,33 @@
 /* What a load counts in the tables. */
 typedef struct EscrowBalance
 {
-	int64		capacity;
-	int64		claimed;
-	int64		arrival;		/* highest number in the table, 0 if none */
-	int64		per_person;		/* carried in the slot for the pool's rules */
+	int64 capacity;
+	int64 claimed;
+	int64 arrival;    /* highest number in the table, 0 if none */
+	int64 per_person; /* carried in the slot for the pool's rules */
 } EscrowBalance;
 
 typedef enum EscrowLoad
 {
-	ESCROW_LOAD_NONE,			/* there is no such pool */
-	ESCROW_LOAD_COMMITTED,		/* counted without what this transaction did */
-	ESCROW_LOAD_OWN				/* made by this transaction: nobody else sees it */
+	ESCROW_LOAD_NONE,      /* there is no such pool */
+	ESCROW_LOAD_COMMITTED, /* counted without what this transaction did */
+	ESCROW_LOAD_OWN        /* made by this transaction: nobody else sees it */
 } EscrowLoad;
 
 /* A kind of pool, as far as the escrow needs to know it. */
 typedef struct EscrowKind
 {
-	Oid			pool_table;
-	Oid			claim_table;
-	LockClass	lock_class;
-	EscrowLoad	(*load) (const struct EscrowKind *kind, int64 id, EscrowBalance *balance);
+	Oid pool_table;
+	Oid claim_table;
+	LockClass lock_class;
+	EscrowLoad (*load)(const struct EscrowKind *kind, int64 id, EscrowBalance *balance);
 } EscrowKind;
 
 typedef enum EscrowAnswer
 {
 	ESCROW_OK,
 	ESCROW_NO_POOL,
-	ESCROW_NOT_ENOUGH,			/* and nothing that is in flight can change it */
+	ESCROW_NOT_ENOUGH, /* and nothing that is in flight can change it */
 	ESCROW_TIMED_OUT,
 	ESCROW_CROWDED
 } EscrowAnswer;
@@ -65,7 +65,8 @@ extern EscrowAnswer escrow_freeze(EscrowEntry *entry);
 
 extern EscrowAnswer escrow_take(EscrowEntry *entry, int64 units, int64 *arrival);
 extern void escrow_give(EscrowEntry *entry, int64 units, bool expected);
-extern EscrowAnswer escrow_change_capacity(EscrowEntry *entry, int64 old_capacity, int64 new_capacity);
+extern EscrowAnswer escrow_change_capacity(EscrowEntry *entry, int64 old_capacity,
+										   int64 new_capacity);
 extern void escrow_truncated(const EscrowKind *kind);
 
 /* Units a function took for a row that it is about to write. */
@@ -80,4 +81,4 @@ extern TimestampTz escrow_overdue_at(EscrowEntry *entry);
 extern void escrow_hold_until(EscrowEntry *entry, TimestampTz expires_at);
 extern void escrow_reaped(EscrowEntry *entry, TimestampTz earliest);
 
-#endif							/* FCFS_ESCROW_H */
+#endif /* FCFS_ESCROW_H */

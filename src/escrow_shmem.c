@@ -32,19 +32,19 @@
 #include "escrow_shmem.h"
 #include "guc.h"
 
-#define ESCROW_PARTITIONS 16	/* a power of two */
+#define ESCROW_PARTITIONS 16 /* a power of two */
 
 typedef struct EscrowIndexEntry
 {
-	EscrowKey	key;
-	uint32		slot;
+	EscrowKey key;
+	uint32 slot;
 } EscrowIndexEntry;
 
 typedef struct EscrowShared
 {
-	pg_atomic_uint32 next_fresh;	/* slots from here on were never used */
-	pg_atomic_uint32 clock_hand;	/* where the next search for a victim starts */
-	EscrowSlot	slots[FLEXIBLE_ARRAY_MEMBER];
+	pg_atomic_uint32 next_fresh; /* slots from here on were never used */
+	pg_atomic_uint32 clock_hand; /* where the next search for a victim starts */
+	EscrowSlot slots[FLEXIBLE_ARRAY_MEMBER];
 } EscrowShared;
 
 static EscrowShared *shared = NULL;
@@ -53,7 +53,7 @@ static LWLockPadded *partition_locks = NULL;
 static EscrowHolder *holders = NULL;
 
 static shmem_startup_hook_type previous_startup_hook = NULL;
-static void (*previous_request_hook) (void) = NULL;
+static void (*previous_request_hook)(void) = NULL;
 
 static Size
 escrow_slots_size(void)
@@ -81,8 +81,8 @@ escrow_shmem_request(void)
 static void
 escrow_shmem_startup(void)
 {
-	HASHCTL		info = {0};
-	bool		found;
+	HASHCTL info = {0};
+	bool found;
 
 	if (previous_startup_hook)
 		previous_startup_hook();
@@ -140,8 +140,8 @@ escrow_partition(uint32 hash)
 EscrowLookup
 escrow_slot_pin(const EscrowKey *key, EscrowSlot **slot)
 {
-	uint32		hash = get_hash_value(index_table, key);
-	LWLock	   *partition = escrow_partition(hash);
+	uint32 hash = get_hash_value(index_table, key);
+	LWLock *partition = escrow_partition(hash);
 	EscrowIndexEntry *found;
 	EscrowLookup result = ESCROW_ABSENT;
 
@@ -195,10 +195,10 @@ escrow_slot_fill(EscrowSlot *slot, const EscrowKey *key, const EscrowBalance *ba
 static bool
 escrow_slot_evict(EscrowSlot *slot)
 {
-	EscrowKey	key;
-	uint32		hash;
-	LWLock	   *partition;
-	bool		evicted;
+	EscrowKey key;
+	uint32 hash;
+	LWLock *partition;
+	bool evicted;
 
 	SpinLockAcquire(&slot->mutex);
 	key = slot->key;
@@ -228,7 +228,7 @@ escrow_slot_evict(EscrowSlot *slot)
 static bool
 escrow_slot_reserve(EscrowSlot *slot)
 {
-	bool		reserved;
+	bool reserved;
 
 	SpinLockAcquire(&slot->mutex);
 	reserved = !slot->used && slot->pins == 0;
@@ -254,18 +254,18 @@ escrow_slot_unreserve(EscrowSlot *slot)
 static int
 escrow_slot_allocate(void)
 {
-	uint32		total = fcfs_max_pools;
+	uint32 total = fcfs_max_pools;
 
 	while (pg_atomic_read_u32(&shared->next_fresh) < total)
 	{
-		uint32		fresh = pg_atomic_fetch_add_u32(&shared->next_fresh, 1);
+		uint32 fresh = pg_atomic_fetch_add_u32(&shared->next_fresh, 1);
 
 		if (fresh < total && escrow_slot_reserve(&shared->slots[fresh]))
 			return fresh;
 	}
 	for (uint32 tries = 0; tries < 2 * total; tries++)
 	{
-		uint32		candidate = pg_atomic_fetch_add_u32(&shared->clock_hand, 1) % total;
+		uint32 candidate = pg_atomic_fetch_add_u32(&shared->clock_hand, 1) % total;
 		EscrowSlot *slot = &shared->slots[candidate];
 
 		/* A look without the lock first; both check again under it. */
@@ -282,12 +282,12 @@ escrow_slot_allocate(void)
 EscrowSlot *
 escrow_slot_insert(const EscrowKey *key, const EscrowBalance *balance)
 {
-	uint32		hash = get_hash_value(index_table, key);
-	LWLock	   *partition = escrow_partition(hash);
+	uint32 hash = get_hash_value(index_table, key);
+	LWLock *partition = escrow_partition(hash);
 	EscrowIndexEntry *entry;
 	EscrowSlot *slot;
-	bool		found;
-	int			number = escrow_slot_allocate();
+	bool found;
+	int number = escrow_slot_allocate();
 
 	if (number < 0)
 		return NULL;
@@ -321,14 +321,14 @@ escrow_slot_forget(EscrowSlot *slot, const EscrowKey *key)
 void
 escrow_slots_forget_table(Oid pool_table)
 {
-	int			count = escrow_slot_count();
+	int count = escrow_slot_count();
 
 	for (int i = 0; i < count; i++)
 	{
 		EscrowSlot *slot = &shared->slots[i];
 
-		if (slot->used && slot->key.database == MyDatabaseId && slot->key.pool_table == pool_table &&
-			escrow_slot_evict(slot))
+		if (slot->used && slot->key.database == MyDatabaseId &&
+			slot->key.pool_table == pool_table && escrow_slot_evict(slot))
 			escrow_slot_unreserve(slot);
 	}
 }
@@ -355,7 +355,7 @@ escrow_slot_number(int number)
 void
 escrow_holder_set(int position, const EscrowSlot *slot, bool holds_units)
 {
-	uint32		number = ~ESCROW_HOLDS_UNITS;
+	uint32 number = ~ESCROW_HOLDS_UNITS;
 
 	if (shared == NULL || position >= ESCROW_HOLDINGS)
 		return;
@@ -376,11 +376,11 @@ escrow_holder_count(int count)
 static int
 escrow_holds(const EscrowHolder *holder, uint32 number, bool any_pin)
 {
-	uint32		count = holder->count;
+	uint32 count = holder->count;
 
 	for (uint32 i = 0; i < Min(count, ESCROW_HOLDINGS); i++)
 	{
-		uint32		held = holder->slots[i];
+		uint32 held = holder->slots[i];
 
 		if ((held & ~ESCROW_HOLDS_UNITS) == number && (any_pin || (held & ESCROW_HOLDS_UNITS)))
 			return 2;
@@ -395,14 +395,14 @@ escrow_holds(const EscrowHolder *holder, uint32 number, bool any_pin)
 bool
 escrow_find_holder(const EscrowSlot *slot, bool any_pin, VirtualTransactionId *holder, int *pid)
 {
-	uint32		number = slot - shared->slots;
-	int			best = 0;
+	uint32 number = slot - shared->slots;
+	int best = 0;
 
 	for (uint32 i = 0; i < ProcGlobal->allProcCount && best < 2; i++)
 	{
-		PGPROC	   *proc = &ProcGlobal->allProcs[i];
+		PGPROC *proc = &ProcGlobal->allProcs[i];
 		VirtualTransactionId vxid;
-		int			holds;
+		int holds;
 
 		if ((int) i >= compat_max_procs() || proc == MyProc)
 			continue;

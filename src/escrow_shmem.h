@@ -19,9 +19,9 @@
 /* Which pool. 16 bytes without padding: it is hashed as bytes. */
 typedef struct EscrowKey
 {
-	Oid			database;
-	Oid			pool_table;
-	int64		id;
+	Oid database;
+	Oid pool_table;
+	int64 id;
 } EscrowKey;
 
 /*
@@ -34,21 +34,21 @@ typedef struct EscrowKey
  */
 typedef struct EscrowSlot
 {
-	slock_t		mutex;
-	bool		used;			/* is in the index */
-	EscrowKey	key;
-	int64		capacity;		/* committed; ESCROW_UNLIMITED if there is none */
-	int64		remaining;		/* below 0 only if the tables broke the rule */
-	int64		in_flight;		/* units that open transactions may yet free */
-	int64		arrival;		/* last number given out */
-	int64		per_person;		/* rule of the pool, 0 if none; set at load */
-	TimestampTz overdue_at;		/* no hold is overdue before this */
-	int			frozen_by;		/* proc number of who has it alone, or -1 */
-	uint32		pins;			/* transactions that may still change it */
-	uint32		queue;			/* callers in line for uncertain units */
-	uint32		waiters;		/* sleepers on changed */
-	uint64		changes;		/* counts pins: has anybody touched it since? */
-	ConditionVariable changed;	/* units came back, a pin went, it thawed */
+	slock_t mutex;
+	bool used; /* is in the index */
+	EscrowKey key;
+	int64 capacity;            /* committed; ESCROW_UNLIMITED if there is none */
+	int64 remaining;           /* below 0 only if the tables broke the rule */
+	int64 in_flight;           /* units that open transactions may yet free */
+	int64 arrival;             /* last number given out */
+	int64 per_person;          /* rule of the pool, 0 if none; set at load */
+	TimestampTz overdue_at;    /* no hold is overdue before this */
+	int frozen_by;             /* proc number of who has it alone, or -1 */
+	uint32 pins;               /* transactions that may still change it */
+	uint32 queue;              /* callers in line for uncertain units */
+	uint32 waiters;            /* sleepers on changed */
+	uint64 changes;            /* counts pins: has anybody touched it since? */
+	ConditionVariable changed; /* units came back, a pin went, it thawed */
 } EscrowSlot;
 
 /*
@@ -57,18 +57,18 @@ typedef struct EscrowSlot
  * without a lock: a stale answer costs them one bounded wait.
  */
 #define ESCROW_HOLDINGS 32
-#define ESCROW_HOLDS_UNITS ((uint32) 0x80000000)	/* or froze it */
+#define ESCROW_HOLDS_UNITS ((uint32) 0x80000000) /* or froze it */
 
 typedef struct EscrowHolder
 {
-	volatile uint32 count;		/* beyond ESCROW_HOLDINGS: not all are listed */
+	volatile uint32 count; /* beyond ESCROW_HOLDINGS: not all are listed */
 	volatile uint32 slots[ESCROW_HOLDINGS];
 } EscrowHolder;
 
 typedef enum EscrowLookup
 {
 	ESCROW_ABSENT,
-	ESCROW_FROZEN,				/* somebody has it alone; slot is not pinned */
+	ESCROW_FROZEN, /* somebody has it alone; slot is not pinned */
 	ESCROW_PINNED
 } EscrowLookup;
 
@@ -79,10 +79,11 @@ extern EscrowSlot *escrow_slot_insert(const EscrowKey *key, const EscrowBalance 
 extern void escrow_slot_fill(EscrowSlot *slot, const EscrowKey *key, const EscrowBalance *balance);
 extern void escrow_slot_forget(EscrowSlot *slot, const EscrowKey *key);
 extern void escrow_slots_forget_table(Oid pool_table);
-extern int	escrow_slot_count(void);
+extern int escrow_slot_count(void);
 extern EscrowSlot *escrow_slot_number(int number);
 extern void escrow_holder_set(int position, const EscrowSlot *slot, bool holds_units);
 extern void escrow_holder_count(int count);
-extern bool escrow_find_holder(const EscrowSlot *slot, bool any_pin, VirtualTransactionId *holder, int *pid);
+extern bool escrow_find_holder(const EscrowSlot *slot, bool any_pin, VirtualTransactionId *holder,
+							   int *pid);
 
-#endif							/* FCFS_ESCROW_SHMEM_H */
+#endif /* FCFS_ESCROW_SHMEM_H */

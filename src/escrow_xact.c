@@ -29,48 +29,48 @@
 typedef struct EscrowChange
 {
 	EscrowEntry *entry;
-	int			level;
-	int			previous;		/* older change of the same entry, -1 if none */
-	EscrowSums	sums;
+	int level;
+	int previous; /* older change of the same entry, -1 if none */
+	EscrowSums sums;
 } EscrowChange;
 
 /* A claim table that we have locked against everybody else; in the order of
  * locking, the unused ones at the end. */
 typedef struct EscrowGate
 {
-	Oid			claim_table;
-	Oid			pool_table;
-	int			level;			/* 0: unused */
-	int			truncated_level;	/* 0: not truncated */
+	Oid claim_table;
+	Oid pool_table;
+	int level;           /* 0: unused */
+	int truncated_level; /* 0: not truncated */
 } EscrowGate;
 
 /* The wait we are in, to be taken back if it ends in an error. */
 typedef struct EscrowWaiting
 {
-	EscrowSlot *slot;			/* NULL: not waiting */
-	int			level;
-	bool		in_line;
+	EscrowSlot *slot; /* NULL: not waiting */
+	int level;
+	bool in_line;
 } EscrowWaiting;
 
 typedef struct EntryIndex
 {
-	EscrowKey	key;
+	EscrowKey key;
 	EscrowEntry *entry;
 } EntryIndex;
 
-#define LEDGER_SMALL 8			/* up to here a linear search is fine */
-#define LEDGER_KEEP 64			/* more than this is freed at the end */
+#define LEDGER_SMALL 8 /* up to here a linear search is fine */
+#define LEDGER_KEEP 64 /* more than this is freed at the end */
 #define MAX_GATES 8
 
 static EscrowEntry **entries = NULL;
-static int	entry_count = 0;
-static int	entry_room = 0;
+static int entry_count = 0;
+static int entry_room = 0;
 static HTAB *entry_index = NULL;
-static int	local_count = 0;
+static int local_count = 0;
 
 static EscrowChange *changes = NULL;
-static int	change_count = 0;
-static int	change_room = 0;
+static int change_count = 0;
+static int change_room = 0;
 
 static EscrowGate gates[MAX_GATES];
 static EscrowWaiting waiting = {NULL, 0, false};
@@ -113,7 +113,7 @@ index_entry(EscrowEntry *entry)
 static void
 build_index(void)
 {
-	HASHCTL		info = {0};
+	HASHCTL info = {0};
 
 	info.keysize = sizeof(EscrowKey);
 	info.entrysize = sizeof(EntryIndex);
@@ -132,8 +132,9 @@ ledger_reserve(void)
 {
 	if (entry_count == entry_room)
 	{
-		int			room = Max(LEDGER_SMALL, entry_room * 2);
-		EscrowEntry **bigger = MemoryContextAllocZero(TopMemoryContext, room * sizeof(EscrowEntry *));
+		int room = Max(LEDGER_SMALL, entry_room * 2);
+		EscrowEntry **bigger =
+			MemoryContextAllocZero(TopMemoryContext, room * sizeof(EscrowEntry *));
 
 		if (entries)
 		{
@@ -147,7 +148,7 @@ ledger_reserve(void)
 		entries[entry_count] = MemoryContextAllocZero(TopMemoryContext, sizeof(EscrowEntry));
 	if (change_count == change_room)
 	{
-		int			room = Max(LEDGER_SMALL, change_room * 2);
+		int room = Max(LEDGER_SMALL, change_room * 2);
 
 		if (changes)
 			changes = repalloc(changes, room * sizeof(EscrowChange));
@@ -186,7 +187,8 @@ ledger_add(const EscrowKind *kind, const EscrowKey *key, EscrowSlot *slot)
 
 /* Adds a pool that nobody else can touch before we end, with a slot of its own. */
 EscrowEntry *
-ledger_add_own(const EscrowKind *kind, const EscrowKey *key, const EscrowBalance *balance, bool made_here)
+ledger_add_own(const EscrowKind *kind, const EscrowKey *key, const EscrowBalance *balance,
+			   bool made_here)
 {
 	EscrowSlot *slot = MemoryContextAllocZero(TopTransactionContext, sizeof(EscrowSlot));
 	EscrowEntry *entry;
@@ -210,7 +212,7 @@ ledger_local_count(void)
 
 /* Calls visit for each entry of a table. */
 void
-ledger_each(Oid pool_table, void (*visit) (EscrowEntry *entry))
+ledger_each(Oid pool_table, void (*visit)(EscrowEntry *entry))
 {
 	for (int i = 0; i < entry_count; i++)
 	{
@@ -235,15 +237,16 @@ static void
 note_holding(const EscrowEntry *entry)
 {
 	if (entry->shared)
-		escrow_holder_set(entry->position, entry->slot, entry->sums.in_flight != 0 || entry->frozen_level > 0);
+		escrow_holder_set(entry->position, entry->slot,
+						  entry->sums.in_flight != 0 || entry->frozen_level > 0);
 }
 
 /* Notes what was just done to the slot. Room for it was reserved. */
 void
 ledger_note(EscrowEntry *entry, EscrowSums change)
 {
-	int			level = GetCurrentTransactionNestLevel();
-	bool		held = entry->sums.in_flight != 0;
+	int level = GetCurrentTransactionNestLevel();
+	bool held = entry->sums.in_flight != 0;
 
 	sums_add(&entry->sums, &change, 1);
 	Assert(entry->sums.taken >= 0 && entry->sums.in_flight >= 0 && entry->sums.prepaid >= 0);
@@ -254,7 +257,7 @@ ledger_note(EscrowEntry *entry, EscrowSums change)
 	if (entry->change < 0 || changes[entry->change].level < level)
 	{
 		Assert(change_count < change_room);
-		changes[change_count] = (EscrowChange) {entry, level, entry->change, {0}};
+		changes[change_count] = (EscrowChange){entry, level, entry->change, {0}};
 		entry->change = change_count++;
 	}
 	sums_add(&changes[entry->change].sums, &change, 1);
@@ -273,8 +276,8 @@ ledger_froze(EscrowEntry *entry)
 void
 ledger_gate(Oid claim_table, Oid pool_table, bool truncated)
 {
-	int			level = GetCurrentTransactionNestLevel();
-	int			i = 0;
+	int level = GetCurrentTransactionNestLevel();
+	int i = 0;
 
 	while (gates[i].level > 0 && gates[i].claim_table != claim_table)
 	{
@@ -282,7 +285,7 @@ ledger_gate(Oid claim_table, Oid pool_table, bool truncated)
 			elog(ERROR, "too many claim tables");
 	}
 	if (gates[i].level == 0)
-		gates[i] = (EscrowGate) {claim_table, pool_table, level, 0};
+		gates[i] = (EscrowGate){claim_table, pool_table, level, 0};
 	if (truncated && gates[i].truncated_level == 0)
 		gates[i].truncated_level = level;
 }
@@ -313,7 +316,7 @@ ledger_wait_begin(EscrowSlot *slot, bool in_line)
 	slot->waiters++;
 	slot->queue += in_line ? 1 : 0;
 	SpinLockRelease(&slot->mutex);
-	waiting = (EscrowWaiting) {slot, GetCurrentTransactionNestLevel(), in_line};
+	waiting = (EscrowWaiting){slot, GetCurrentTransactionNestLevel(), in_line};
 }
 
 void
@@ -349,7 +352,7 @@ static void
 finish_entry(EscrowEntry *entry, bool committed)
 {
 	EscrowSlot *slot = entry->slot;
-	bool		sleepers;
+	bool sleepers;
 
 	if (!entry->shared)
 		return;
@@ -405,7 +408,7 @@ finish_transaction(bool committed)
 	{
 		if (gates[i].truncated_level > 0 && committed)
 			escrow_slots_forget_table(gates[i].pool_table);
-		gates[i] = (EscrowGate) {InvalidOid, InvalidOid, 0, 0};
+		gates[i] = (EscrowGate){InvalidOid, InvalidOid, 0, 0};
 	}
 	escrow_holder_count(0);
 	entry_count = 0;
@@ -426,9 +429,10 @@ ledger_xact_callback(XactEvent event, void *arg pg_attribute_unused())
 			break;
 		case XACT_EVENT_PRE_PREPARE:
 			if (entry_count > 0)
-				ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-								errmsg("cannot PREPARE a transaction that has claimed units of a pool"),
-								errdetail("What it took is counted in this session.")));
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("cannot PREPARE a transaction that has claimed units of a pool"),
+						 errdetail("What it took is counted in this session.")));
 			break;
 		default:
 			break;
@@ -442,7 +446,7 @@ merge_change(EscrowChange *change, int parent, int *kept)
 	EscrowEntry *entry = change->entry;
 
 	if (parent == 1)
-		entry->change = -1;		/* the sums have it; nothing below rolls back alone */
+		entry->change = -1; /* the sums have it; nothing below rolls back alone */
 	else if (change->previous >= 0 && changes[change->previous].level == parent)
 	{
 		sums_add(&changes[change->previous].sums, &change->sums, 1);
@@ -459,9 +463,9 @@ merge_change(EscrowChange *change, int parent, int *kept)
 static void
 commit_subtransaction(int level)
 {
-	int			first = change_count;
-	int			kept;
-	int			end = change_count;
+	int first = change_count;
+	int kept;
+	int end = change_count;
 
 	while (first > 0 && changes[first - 1].level == level)
 		first--;
@@ -495,7 +499,7 @@ undo_change(EscrowChange *change)
 {
 	EscrowEntry *entry = change->entry;
 	EscrowSlot *slot = entry->slot;
-	bool		sleepers;
+	bool sleepers;
 
 	SpinLockAcquire(&slot->mutex);
 	slot->remaining += change->sums.taken;
@@ -513,7 +517,7 @@ static void
 thaw(EscrowEntry *entry)
 {
 	EscrowSlot *slot = entry->slot;
-	bool		sleepers;
+	bool sleepers;
 
 	SpinLockAcquire(&slot->mutex);
 	slot->frozen_by = -1;
@@ -564,7 +568,8 @@ abort_subtransaction(int level)
 
 static void
 ledger_subxact_callback(SubXactEvent event, SubTransactionId my_subid pg_attribute_unused(),
-						SubTransactionId parent_subid pg_attribute_unused(), void *arg pg_attribute_unused())
+						SubTransactionId parent_subid pg_attribute_unused(),
+						void *arg pg_attribute_unused())
 {
 	if (entry_count == 0 && waiting.slot == NULL && gates[0].level == 0)
 		return;

@@ -15,43 +15,43 @@
  * subtransaction that may still roll back. */
 typedef struct EscrowSums
 {
-	int64		taken;			/* subtracted from remaining */
-	int64		pending;		/* to be added to remaining at commit; a take of
+	int64 taken;     /* subtracted from remaining */
+	int64 pending;   /* to be added to remaining at commit; a take of
 								 * what we gave back ourselves lowers it */
-	int64		in_flight;		/* our part of the slot's in_flight */
-	int64		capacity;		/* to be added to capacity at commit */
-	int64		prepaid;		/* taken for a row not yet written */
+	int64 in_flight; /* our part of the slot's in_flight */
+	int64 capacity;  /* to be added to capacity at commit */
+	int64 prepaid;   /* taken for a row not yet written */
 } EscrowSums;
 
 struct EscrowEntry
 {
 	EscrowSlot *slot;
-	bool		shared;			/* in shared memory? else the transaction's own */
-	bool		made_here;		/* the pool was made by this transaction */
-	EscrowKey	key;
+	bool shared;    /* in shared memory? else the transaction's own */
+	bool made_here; /* the pool was made by this transaction */
+	EscrowKey key;
 	const EscrowKind *kind;
-	uint64		serial;			/* never the same for two pins in a session */
-	int			position;		/* in the ledger */
-	int			level;			/* nesting level that pinned it */
-	int			frozen_level;	/* that froze it, 0 if none */
-	bool		forget;			/* was changed while frozen: load anew */
-	int			change;			/* newest of its changes, -1 if none */
-	EscrowSums	sums;
+	uint64 serial;    /* never the same for two pins in a session */
+	int position;     /* in the ledger */
+	int level;        /* nesting level that pinned it */
+	int frozen_level; /* that froze it, 0 if none */
+	bool forget;      /* was changed while frozen: load anew */
+	int change;       /* newest of its changes, -1 if none */
+	EscrowSums sums;
 };
 
 extern void escrow_xact_init(void);
 extern EscrowEntry *ledger_find(const EscrowKey *key);
 extern void ledger_reserve(void);
 extern EscrowEntry *ledger_add(const EscrowKind *kind, const EscrowKey *key, EscrowSlot *slot);
-extern EscrowEntry *ledger_add_own(const EscrowKind *kind, const EscrowKey *key, const EscrowBalance *balance,
-								   bool made_here);
+extern EscrowEntry *ledger_add_own(const EscrowKind *kind, const EscrowKey *key,
+								   const EscrowBalance *balance, bool made_here);
 extern void ledger_note(EscrowEntry *entry, EscrowSums change);
 extern void ledger_froze(EscrowEntry *entry);
 extern void ledger_gate(Oid claim_table, Oid pool_table, bool truncated);
 extern bool ledger_has_gate(Oid claim_table, bool *truncated);
-extern int	ledger_local_count(void);
-extern void ledger_each(Oid pool_table, void (*visit) (EscrowEntry *entry));
+extern int ledger_local_count(void);
+extern void ledger_each(Oid pool_table, void (*visit)(EscrowEntry *entry));
 extern void ledger_wait_begin(EscrowSlot *slot, bool in_line);
 extern void ledger_wait_end(EscrowSlot *slot, bool in_line);
 
-#endif							/* FCFS_ESCROW_XACT_H */
+#endif /* FCFS_ESCROW_XACT_H */

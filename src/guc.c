@@ -14,38 +14,45 @@
 #include "compat.h"
 #include "guc.h"
 
-int			fcfs_hold_for;
-int			fcfs_idempotency_keep;
-int			fcfs_lock_timeout;
-int			fcfs_max_pools;
-int			fcfs_max_waiters;
-int			fcfs_slow_wait;
-bool		fcfs_wait_for_uncertain;
+int fcfs_hold_for;
+int fcfs_idempotency_keep;
+int fcfs_lock_timeout;
+int fcfs_max_pools;
+int fcfs_max_waiters;
+int fcfs_slow_wait;
+bool fcfs_wait_for_uncertain;
 
 void
 guc_init(void)
 {
-	DefineCustomIntVariable("fcfs.hold_for", "How long a reservation is held where no event says it.", NULL,
-							&fcfs_hold_for, 15 * 60, 1, INT_MAX / 1000, PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
-	DefineCustomIntVariable("fcfs.idempotency_keep", "How long answers are kept under their idempotency key.", NULL,
-							&fcfs_idempotency_keep, 24 * 60 * 60, 24 * 60 * 60, INT_MAX / 1000, PGC_SUSET, GUC_UNIT_S,
-							NULL, NULL, NULL);
-	DefineCustomIntVariable("fcfs.lock_timeout", "Longest wait for locks in one call; 0 waits for ever.",
-							"Running into it is answered LOCK_TIMEOUT.", &fcfs_lock_timeout, 30 * 1000, 0, INT_MAX,
-							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"fcfs.hold_for", "How long a reservation is held where no event says it.", NULL,
+		&fcfs_hold_for, 15 * 60, 1, INT_MAX / 1000, PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("fcfs.idempotency_keep",
+							"How long answers are kept under their idempotency key.", NULL,
+							&fcfs_idempotency_keep, 24 * 60 * 60, 24 * 60 * 60, INT_MAX / 1000,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("fcfs.lock_timeout",
+							"Longest wait for locks in one call; 0 waits for ever.",
+							"Running into it is answered LOCK_TIMEOUT.", &fcfs_lock_timeout,
+							30 * 1000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	/* Where the library is not preloaded there is no shared memory to size. */
-	DefineCustomIntVariable("fcfs.max_pools", "How many pools the escrow can hold in shared memory at once.",
-							"Pools nobody is using make room for others.", &fcfs_max_pools, 16384, 16, 1 << 24,
-							process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, 0, NULL, NULL,
-							NULL);
-	DefineCustomIntVariable("fcfs.max_waiters", "How many callers may wait for one lock; 0 is no bound.",
-							"One more is answered TOO_MANY_WAITERS at once.", &fcfs_max_waiters, 0, 0, INT_MAX,
-							PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("fcfs.slow_wait", "Waits for a lock that last longer are logged; -1 logs none.", NULL,
-							&fcfs_slow_wait, 1000, -1, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
-	DefineCustomBoolVariable("fcfs.wait_for_uncertain",
-							 "Wait when what is left of a pool depends on transactions that have not ended.",
-							 "Off answers sold out at once.", &fcfs_wait_for_uncertain, true, PGC_USERSET, 0, NULL,
-							 NULL, NULL);
+	DefineCustomIntVariable(
+		"fcfs.max_pools", "How many pools the escrow can hold in shared memory at once.",
+		"Pools nobody is using make room for others.", &fcfs_max_pools, 16384, 16, 1 << 24,
+		process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, 0, NULL, NULL,
+		NULL);
+	DefineCustomIntVariable("fcfs.max_waiters",
+							"How many callers may wait for one lock; 0 is no bound.",
+							"One more is answered TOO_MANY_WAITERS at once.", &fcfs_max_waiters, 0,
+							0, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"fcfs.slow_wait", "Waits for a lock that last longer are logged; -1 logs none.", NULL,
+		&fcfs_slow_wait, 1000, -1, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"fcfs.wait_for_uncertain",
+		"Wait when what is left of a pool depends on transactions that have not ended.",
+		"Off answers sold out at once.", &fcfs_wait_for_uncertain, true, PGC_USERSET, 0, NULL, NULL,
+		NULL);
 	compat_reserve_guc_prefix("fcfs");
 }

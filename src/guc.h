@@ -8,14 +8,14 @@
 
 #include "postgres.h"
 
-extern int	fcfs_hold_for;				/* seconds */
-extern int	fcfs_idempotency_keep;		/* seconds */
-extern int	fcfs_lock_timeout;			/* milliseconds, 0 waits for ever */
-extern int	fcfs_max_pools;
-extern int	fcfs_max_waiters;			/* 0 is no bound */
-extern int	fcfs_slow_wait;				/* milliseconds, -1 is off */
+extern int fcfs_hold_for;         /* seconds */
+extern int fcfs_idempotency_keep; /* seconds */
+extern int fcfs_lock_timeout;     /* milliseconds, 0 waits for ever */
+extern int fcfs_max_pools;
+extern int fcfs_max_waiters; /* 0 is no bound */
+extern int fcfs_slow_wait;   /* milliseconds, -1 is off */
 extern bool fcfs_wait_for_uncertain;
 
 extern void guc_init(void);
 
-#endif							/* FCFS_GUC_H */
+#endif /* FCFS_GUC_H */

@@ -21,23 +21,26 @@
 static CachedQuery find_answer = {
 	"SELECT i.arguments, i.code, i.detail, i.id FROM fcfs.idempotency i"
 	" WHERE i.person_id = $1 AND i.key = $2 AND i.function = $3",
-	3, {INT8OID, TEXTOID, TEXTOID}, NULL
-};
+	3,
+	{INT8OID, TEXTOID, TEXTOID},
+	NULL};
 
 static CachedQuery store_answer = {
 	"INSERT INTO fcfs.idempotency (person_id, key, function, arguments, code, detail, id)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7)",
-	7, {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID}, NULL
-};
+	7,
+	{INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID},
+	NULL};
 
 static LockName
 key_lock(const Call *call)
 {
 	const char *function = call->operation->name;
-	uint64		hash = hash_bytes_extended((const unsigned char *) call->key, strlen(call->key), call->person_id);
+	uint64 hash =
+		hash_bytes_extended((const unsigned char *) call->key, strlen(call->key), call->person_id);
 
 	hash = hash_bytes_extended((const unsigned char *) function, strlen(function), hash);
-	return (LockName) {LOCK_IDEMPOTENCY_KEY, (int64) hash};
+	return (LockName){LOCK_IDEMPOTENCY_KEY, (int64) hash};
 }
 
 /* The arguments in a form that compares: "1,2". */
@@ -56,12 +59,13 @@ argument_text(const Call *call)
 static bool
 replay(Call *call)
 {
-	char	   *code = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
-	char	   *detail = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3);
+	char *code = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	char *detail = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3);
 	RefusalCode stored = refusal_by_name(code);
 
 	if (stored == REFUSAL_COUNT)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("unknown code \"%s\" in fcfs.idempotency", code)));
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("unknown code \"%s\" in fcfs.idempotency", code)));
 	call->replayed = true;
 	if (stored == REFUSAL_NONE)
 		(void) call_done(call, query_int64(0, 4, 0));
@@ -74,7 +78,7 @@ replay(Call *call)
 bool
 idempotency_judge(Call *call)
 {
-	Datum		values[3];
+	Datum values[3];
 
 	switch (lock_acquire(key_lock(call), ExclusiveLock))
 	{
@@ -90,7 +94,7 @@ idempotency_judge(Call *call)
 	values[2] = CStringGetTextDatum(call->operation->name);
 	if (query_read(&find_answer, values, NULL, 1) > 0)
 	{
-		char	   *arguments = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		char *arguments = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 
 		if (strcmp(arguments, argument_text(call)) != 0)
 			return call_refuse(call, REFUSAL_IDEMPOTENCY_KEY_REUSED, NULL);
@@ -111,8 +115,8 @@ is_final(RefusalCode refused)
 void
 idempotency_store(const Call *call)
 {
-	Datum		values[7];
-	char		nulls[8] = "       ";
+	Datum values[7];
+	char nulls[8] = "       ";
 
 	Assert(call->first_under_key && !call->replayed);
 	if (!is_final(call->refused))

@@ -11,4 +11,4 @@
 extern bool idempotency_judge(Call *call);
 extern void idempotency_store(const Call *call);
 
-#endif							/* FCFS_IDEMPOTENCY_H */
+#endif /* FCFS_IDEMPOTENCY_H */

@@ -21,17 +21,31 @@
 #include "lock.h"
 #include "plan_cache.h"
 
-#define HIGHEST_ID(table) {#table, {"SELECT max(t.id) FROM fcfs." #table " t", 0, {0}, NULL}}
+#define HIGHEST_ID(table) \
+	{ \
+#table, \
+		{ \
+			"SELECT max(t.id) FROM fcfs." #table " t", 0, {0}, NULL \
+		} \
+	}
 
 static struct
 {
 	const char *table;
 	CachedQuery highest_id;
-}			identities[] = {
-	HIGHEST_ID(person), HIGHEST_ID(term), HIGHEST_ID(student), HIGHEST_ID(course), HIGHEST_ID(section),
-	HIGHEST_ID(meeting), HIGHEST_ID(enrollment), HIGHEST_ID(event), HIGHEST_ID(item), HIGHEST_ID(reservation),
-	HIGHEST_ID(reservation_line), HIGHEST_ID(coupon), HIGHEST_ID(coupon_issue)
-};
+} identities[] = {HIGHEST_ID(person),
+				  HIGHEST_ID(term),
+				  HIGHEST_ID(student),
+				  HIGHEST_ID(course),
+				  HIGHEST_ID(section),
+				  HIGHEST_ID(meeting),
+				  HIGHEST_ID(enrollment),
+				  HIGHEST_ID(event),
+				  HIGHEST_ID(item),
+				  HIGHEST_ID(reservation),
+				  HIGHEST_ID(reservation_line),
+				  HIGHEST_ID(coupon),
+				  HIGHEST_ID(coupon_issue)};
 
 /* The highest id of a table, 0 if it is empty. */
 static int64
@@ -39,7 +53,7 @@ highest_id(const char *table)
 {
 	for (int i = 0; i < (int) lengthof(identities); i++)
 	{
-		int64		highest;
+		int64 highest;
 
 		if (strcmp(identities[i].table, table) != 0)
 			continue;
@@ -58,7 +72,7 @@ static int64
 last_value(Oid sequence)
 {
 	LOCAL_FCINFO(fcinfo, 1);
-	Datum		value;
+	Datum value;
 
 	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = ObjectIdGetDatum(sequence);
@@ -74,12 +88,13 @@ Datum
 fcfs_ids_brought(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	Relation	table;
-	Oid			sequence;
-	int64		highest;
+	Relation table;
+	Oid sequence;
+	int64 highest;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) || !TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function must be fired by an AFTER INSERT STATEMENT trigger")));
 	if (lock_in_call())

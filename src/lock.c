@@ -41,8 +41,10 @@ lock_call_begin(LockCall *call, TimestampTz arrived_at)
 	if (current_call)
 		call->deadline = current_call->deadline;
 	else
-		call->deadline = fcfs_lock_timeout > 0 ? TimestampTzPlusMilliseconds(arrived_at, fcfs_lock_timeout) : DT_NOEND;
-	call->last = (LockName) {0, 0};
+		call->deadline = fcfs_lock_timeout > 0
+							 ? TimestampTzPlusMilliseconds(arrived_at, fcfs_lock_timeout)
+							 : DT_NOEND;
+	call->last = (LockName){0, 0};
 	current_call = call;
 }
 
@@ -78,7 +80,8 @@ lock_time_left(void)
 static void
 lock_tag(LOCKTAG *tag, LockName name)
 {
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) ((uint64) name.id >> 32), (uint32) name.id, name.lock_class);
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) ((uint64) name.id >> 32), (uint32) name.id,
+						 name.lock_class);
 }
 
 /* "student 42", for log lines. */
@@ -114,14 +117,15 @@ lock_describe(LockName name)
 					break;
 			}
 	}
-	return psprintf("%s%s " INT64_FORMAT, what, name.lock_class > LOCK_SHORT ? " (waiting line)" : "", name.id);
+	return psprintf("%s%s " INT64_FORMAT, what,
+					name.lock_class > LOCK_SHORT ? " (waiting line)" : "", name.id);
 }
 
 /* Logs a wait that lasted longer than fcfs.slow_wait. holder_pid may be 0. */
 void
 lock_log_slow_wait(LockName name, TimestampTz since, int holder_pid)
 {
-	long		waited;
+	long waited;
 
 	if (fcfs_slow_wait < 0)
 		return;
@@ -136,7 +140,7 @@ static int
 lock_holder_pid(const LOCKTAG *tag, LOCKMODE mode)
 {
 	VirtualTransactionId *holders;
-	int			count;
+	int count;
 
 	holders = GetLockConflicts(tag, mode, &count);
 	return count > 0 ? compat_vxid_pid(holders[0]) : 0;
@@ -144,9 +148,9 @@ lock_holder_pid(const LOCKTAG *tag, LOCKMODE mode)
 
 typedef struct LockWait
 {
-	const LOCKTAG *tag;			/* wait for this lock, or, if NULL, */
-	LOCKMODE	mode;
-	VirtualTransactionId holder;	/* for the end of this transaction */
+	const LOCKTAG *tag; /* wait for this lock, or, if NULL, */
+	LOCKMODE mode;
+	VirtualTransactionId holder; /* for the end of this transaction */
 } LockWait;
 
 static void
@@ -168,9 +172,9 @@ lock_wait_bounded(const LockWait *wait, int milliseconds, int deadlock_after)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	int			save_lock_timeout = LockTimeout;
-	int			save_deadlock_timeout = DeadlockTimeout;
-	bool		save_log_lock_waits = log_lock_waits;
+	int save_lock_timeout = LockTimeout;
+	int save_deadlock_timeout = DeadlockTimeout;
+	bool save_log_lock_waits = log_lock_waits;
 	volatile bool granted = true;
 
 	BeginInternalSubTransaction(NULL);
@@ -178,7 +182,8 @@ lock_wait_bounded(const LockWait *wait, int milliseconds, int deadlock_after)
 	PG_TRY();
 	{
 		if (milliseconds < INT_MAX)
-			LockTimeout = save_lock_timeout > 0 ? Min(save_lock_timeout, milliseconds) : milliseconds;
+			LockTimeout =
+				save_lock_timeout > 0 ? Min(save_lock_timeout, milliseconds) : milliseconds;
 		if (deadlock_after > 0)
 		{
 			/* A slice of a longer wait: it is not what log_lock_waits means. */
@@ -190,7 +195,7 @@ lock_wait_bounded(const LockWait *wait, int milliseconds, int deadlock_after)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		ErrorData *error;
 
 		LockTimeout = save_lock_timeout;
 		DeadlockTimeout = save_deadlock_timeout;
@@ -219,13 +224,14 @@ lock_wait_bounded(const LockWait *wait, int milliseconds, int deadlock_after)
 static bool
 lock_in_order(LockName name)
 {
-	LockName	last;
+	LockName last;
 
 	if (current_call == NULL || name.lock_class > LOCK_SHORT)
 		return true;
 	last = current_call->last;
 	current_call->last = name;
-	return last.lock_class < name.lock_class || (last.lock_class == name.lock_class && last.id <= name.id);
+	return last.lock_class < name.lock_class ||
+		   (last.lock_class == name.lock_class && last.id <= name.id);
 }
 
 /*
@@ -252,13 +258,13 @@ lock_try(const LOCKTAG *tag, LOCKMODE mode)
 LockAnswer
 lock_acquire(LockName name, LOCKMODE mode)
 {
-	LOCKTAG		tag;
-	LockWait	wait;
+	LOCKTAG tag;
+	LockWait wait;
 	TimestampTz since;
-	int			holder_pid;
-	int			left;
-	bool		granted;
-	bool		in_order PG_USED_FOR_ASSERTS_ONLY = lock_in_order(name);
+	int holder_pid;
+	int left;
+	bool granted;
+	bool in_order PG_USED_FOR_ASSERTS_ONLY = lock_in_order(name);
 
 	Assert(in_order);
 	lock_tag(&tag, name);
@@ -285,7 +291,7 @@ void
 lock_release(LockName name, LOCKMODE mode)
 {
 	ResourceOwner owner = CurrentResourceOwner;
-	LOCKTAG		tag;
+	LOCKTAG tag;
 
 	Assert(name.lock_class > LOCK_SHORT);
 	lock_tag(&tag, name);
@@ -301,7 +307,7 @@ lock_release(LockName name, LOCKMODE mode)
 bool
 lock_watch(VirtualTransactionId holder, int slice, int deadlock_after)
 {
-	LockWait	wait = {NULL, NoLock, holder};
+	LockWait wait = {NULL, NoLock, holder};
 
 	return lock_wait_bounded(&wait, slice, deadlock_after);
 }

@@ -18,7 +18,7 @@
  */
 typedef enum LockClass
 {
-	LOCK_IDEMPOTENCY_KEY = 0xFC01,	/* id is a hash of function, person, key */
+	LOCK_IDEMPOTENCY_KEY = 0xFC01, /* id is a hash of function, person, key */
 	LOCK_STUDENT = 0xFC11,
 	LOCK_CUSTOMER,
 	LOCK_USER,
@@ -41,32 +41,32 @@ typedef enum LockClass
 
 typedef struct LockName
 {
-	LockClass	lock_class;
-	int64		id;
+	LockClass lock_class;
+	int64 id;
 } LockName;
 
 typedef enum LockAnswer
 {
 	LOCK_GRANTED,
-	LOCK_TIMED_OUT,				/* fcfs.lock_timeout or lock_timeout ran out */
-	LOCK_CROWDED				/* more than fcfs.max_waiters wait already */
+	LOCK_TIMED_OUT, /* fcfs.lock_timeout or lock_timeout ran out */
+	LOCK_CROWDED    /* more than fcfs.max_waiters wait already */
 } LockAnswer;
 
 /* One call's use of locks: its deadline, and how far in the order it is. */
 typedef struct LockCall
 {
 	struct LockCall *outer;
-	TimestampTz deadline;		/* DT_NOEND: none */
-	LockName	last;
+	TimestampTz deadline; /* DT_NOEND: none */
+	LockName last;
 } LockCall;
 
 extern void lock_call_begin(LockCall *call, TimestampTz arrived_at);
 extern void lock_call_end(LockCall *call);
 extern bool lock_in_call(void);
-extern int	lock_time_left(void);
+extern int lock_time_left(void);
 extern LockAnswer lock_acquire(LockName name, LOCKMODE mode);
 extern void lock_release(LockName name, LOCKMODE mode);
 extern bool lock_watch(VirtualTransactionId holder, int slice, int deadlock_after);
 extern void lock_log_slow_wait(LockName name, TimestampTz since, int holder_pid);
 
-#endif							/* FCFS_LOCK_H */
+#endif /* FCFS_LOCK_H */

@@ -30,7 +30,8 @@ static int64
 read_integer(FunctionCallInfo fcinfo, int argument, const char *name)
 {
 	if (PG_ARGISNULL(argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
 	if (get_fn_expr_argtype(fcinfo->flinfo, argument) == INT4OID)
 		return PG_GETARG_INT32(argument);
 	return PG_GETARG_INT64(argument);
@@ -39,23 +40,25 @@ read_integer(FunctionCallInfo fcinfo, int argument, const char *name)
 static const char *
 read_key(FunctionCallInfo fcinfo, int argument)
 {
-	char	   *key;
+	char *key;
 
 	if (PG_ARGISNULL(argument))
 		return NULL;
 	key = text_to_cstring(PG_GETARG_TEXT_PP(argument));
 	if (key[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("idempotency_key must not be empty")));
-	if (pg_mbstrlen(key) > KEY_MAX_LENGTH)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("idempotency_key must not be longer than %d characters", KEY_MAX_LENGTH)));
+						errmsg("idempotency_key must not be empty")));
+	if (pg_mbstrlen(key) > KEY_MAX_LENGTH)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("idempotency_key must not be longer than %d characters", KEY_MAX_LENGTH)));
 	return key;
 }
 
 static void
 read_arguments(FunctionCallInfo fcinfo, Call *call)
 {
-	int			count = 0;
+	int count = 0;
 
 	while (count < OPERATION_MAX_ARGS && call->operation->arguments[count])
 	{
@@ -76,7 +79,7 @@ call_begin(Call *call, LockClass person_class, int64 person_id)
 	call->person_id = person_id;
 	if (call->key && !idempotency_judge(call))
 		return false;
-	switch (lock_acquire((LockName) {person_class, person_id}, ExclusiveLock))
+	switch (lock_acquire((LockName){person_class, person_id}, ExclusiveLock))
 	{
 		case LOCK_GRANTED:
 			return true;
@@ -90,7 +93,7 @@ call_begin(Call *call, LockClass person_class, int64 person_id)
 
 /* Answers the call with a refusal; detail, a format, may be NULL. */
 bool
-call_refuse(Call *call, RefusalCode refused, const char *detail,...)
+call_refuse(Call *call, RefusalCode refused, const char *detail, ...)
 {
 	Assert(refused != REFUSAL_NONE);
 	call->refused = refused;
@@ -102,8 +105,8 @@ call_refuse(Call *call, RefusalCode refused, const char *detail,...)
 		initStringInfo(&text);
 		for (;;)
 		{
-			va_list		args;
-			int			needed;
+			va_list args;
+			int needed;
 
 			va_start(args, detail);
 			needed = appendStringInfoVA(&text, detail, args);
@@ -131,15 +134,16 @@ call_done(Call *call, int64 id)
 static Datum
 fetch_row(Call *call, Operation *operation)
 {
-	Datum		argument = Int64GetDatum(call->id);
+	Datum argument = Int64GetDatum(call->id);
 	MemoryContext caller;
-	Datum		row;
-	bool		isnull;
+	Datum row;
+	bool isnull;
 
 	if (query_read(&operation->row, &argument, NULL, 1) == 0)
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-						errmsg("the row made by this idempotency key no longer exists"),
-						errdetail("%s() had made row " INT64_FORMAT ".", operation->name, call->id)));
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("the row made by this idempotency key no longer exists"),
+				 errdetail("%s() had made row " INT64_FORMAT ".", operation->name, call->id)));
 	caller = MemoryContextSwitchTo(call->context);
 	row = datumCopy(query_value(0, 1, &isnull), false, -1);
 	MemoryContextSwitchTo(caller);
@@ -150,7 +154,7 @@ fetch_row(Call *call, Operation *operation)
 static void
 run_call(Call *call, Operation *operation, bool storing_refusals, Datum *row)
 {
-	LockCall	locks;
+	LockCall locks;
 
 	PreventCommandIfReadOnly(psprintf("%s()", operation->name));
 	lock_call_begin(&locks, call->arrived_at);
@@ -185,8 +189,8 @@ start_call(FunctionCallInfo fcinfo, Call *call, const Operation *operation)
 Datum
 operation_raising(FunctionCallInfo fcinfo, Operation *operation)
 {
-	Call		call;
-	Datum		row = (Datum) 0;
+	Call call;
+	Datum row = (Datum) 0;
 
 	start_call(fcinfo, &call, operation);
 	run_call(&call, operation, false, &row);
@@ -199,8 +203,8 @@ operation_raising(FunctionCallInfo fcinfo, Operation *operation)
 static TupleDesc
 outcome_descriptor(Oid function)
 {
-	static Oid	last_function = InvalidOid;
-	static Oid	last_type = InvalidOid;
+	static Oid last_function = InvalidOid;
+	static Oid last_type = InvalidOid;
 
 	/* A function keeps its result type for as long as it has its oid. */
 	if (function != last_function)
@@ -215,12 +219,12 @@ outcome_descriptor(Oid function)
 Datum
 operation_trying(FunctionCallInfo fcinfo, Operation *operation)
 {
-	Call		call;
+	Call call;
 	const Refusal *refusal;
-	TupleDesc	desc;
-	Datum		values[8];
-	bool		nulls[8] = {false};
-	HeapTuple	tuple;
+	TupleDesc desc;
+	Datum values[8];
+	bool nulls[8] = {false};
+	HeapTuple tuple;
 
 	start_call(fcinfo, &call, operation);
 	run_call(&call, operation, true, NULL);

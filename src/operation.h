@@ -22,32 +22,33 @@ struct Call;
 /* A state-changing function. */
 typedef struct Operation
 {
-	const char *name;			/* in SQL, and in the scope of idempotency keys */
-	const char *arguments[OPERATION_MAX_ARGS];	/* all but the key, in order */
+	const char *name;                          /* in SQL, and in the scope of idempotency keys */
+	const char *arguments[OPERATION_MAX_ARGS]; /* all but the key, in order */
 	/* Judges and does it; refuses with call_refuse() before its first write. */
-	bool		(*run) (struct Call *call);
-	CachedQuery		row;			/* $1 id: the row that name() returns */
+	bool (*run)(struct Call *call);
+	CachedQuery row; /* $1 id: the row that name() returns */
 } Operation;
 
 typedef struct Call
 {
 	const Operation *operation;
-	TimestampTz arrived_at;		/* before any wait */
-	int64		arguments[OPERATION_MAX_ARGS];
-	const char *key;			/* idempotency key, NULL if none */
-	int64		person_id;		/* known after call_begin() */
-	bool		first_under_key;	/* its answer is to be stored */
-	MemoryContext context;		/* of the caller; detail lives there */
+	TimestampTz arrived_at; /* before any wait */
+	int64 arguments[OPERATION_MAX_ARGS];
+	const char *key;       /* idempotency key, NULL if none */
+	int64 person_id;       /* known after call_begin() */
+	bool first_under_key;  /* its answer is to be stored */
+	MemoryContext context; /* of the caller; detail lives there */
 
 	/* the outcome */
 	RefusalCode refused;
-	const char *detail;			/* may be NULL */
-	int64		id;				/* 0: none */
-	bool		replayed;
+	const char *detail; /* may be NULL */
+	int64 id;           /* 0: none */
+	bool replayed;
 } Call;
 
 extern bool call_begin(Call *call, LockClass person_class, int64 person_id);
-extern bool call_refuse(Call *call, RefusalCode refused, const char *detail,...) pg_attribute_printf(3, 4);
+extern bool call_refuse(Call *call, RefusalCode refused, const char *detail, ...)
+	pg_attribute_printf(3, 4);
 extern bool call_done(Call *call, int64 id);
 
 extern Datum operation_raising(FunctionCallInfo fcinfo, Operation *operation);
@@ -65,6 +66,6 @@ extern Datum operation_trying(FunctionCallInfo fcinfo, Operation *operation);
 	{ \
 		return operation_trying(fcinfo, &(operation)); \
 	} \
-	extern int	no_such_variable
+	extern int no_such_variable
 
-#endif							/* FCFS_OPERATION_H */
+#endif /* FCFS_OPERATION_H */

@@ -29,15 +29,16 @@
 static SPIPlanPtr
 query_make_plan(const CachedQuery *query)
 {
-	bool		save_seqscan = enable_seqscan;
-	volatile	SPIPlanPtr plan = NULL;
+	bool save_seqscan = enable_seqscan;
+	volatile SPIPlanPtr plan = NULL;
 
 	PG_TRY();
 	{
 		CachedPlan *generic;
 
 		enable_seqscan = false;
-		plan = SPI_prepare_cursor(query->sql, query->nargs, (Oid *) query->argtypes, CURSOR_OPT_GENERIC_PLAN);
+		plan = SPI_prepare_cursor(query->sql, query->nargs, (Oid *) query->argtypes,
+								  CURSOR_OPT_GENERIC_PLAN);
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare query: %s", SPI_result_code_string(SPI_result));
 		generic = SPI_plan_get_cached_plan(plan);
@@ -59,7 +60,7 @@ query_make_plan(const CachedQuery *query)
 static SPIPlanPtr
 query_plan(CachedQuery *query)
 {
-	SPIPlanPtr	stale = query->plan;
+	SPIPlanPtr stale = query->plan;
 
 	if (stale && SPI_plan_is_valid(stale))
 		return stale;
@@ -71,11 +72,11 @@ query_plan(CachedQuery *query)
 }
 
 static uint64
-query_run(CachedQuery *query, const Datum *values, const char *nulls, Snapshot snapshot, Snapshot crosscheck, bool read_only,
-		  long limit)
+query_run(CachedQuery *query, const Datum *values, const char *nulls, Snapshot snapshot,
+		  Snapshot crosscheck, bool read_only, long limit)
 {
-	int			result = SPI_execute_snapshot(query_plan(query), (Datum *) values, nulls, snapshot, crosscheck,
-											  read_only, true, limit);
+	int result = SPI_execute_snapshot(query_plan(query), (Datum *) values, nulls, snapshot,
+									  crosscheck, read_only, true, limit);
 
 	if (result < 0)
 		elog(ERROR, "query failed: %s", SPI_result_code_string(result));
@@ -98,8 +99,8 @@ query_read(CachedQuery *query, const Datum *values, const char *nulls, long limi
 uint64
 query_read_committed_by_others(CachedQuery *query, const Datum *values, long limit)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	uint64		processed;
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	uint64 processed;
 
 	Assert(FirstSnapshotSet);
 	snapshot->curcid = FirstCommandId;
@@ -112,8 +113,8 @@ query_read_committed_by_others(CachedQuery *query, const Datum *values, long lim
 uint64
 query_write(CachedQuery *query, const Datum *values, const char *nulls)
 {
-	Snapshot	snapshot = InvalidSnapshot;
-	Snapshot	crosscheck = InvalidSnapshot;
+	Snapshot snapshot = InvalidSnapshot;
+	Snapshot crosscheck = InvalidSnapshot;
 
 	if (IsolationUsesXactSnapshot())
 	{
@@ -135,8 +136,8 @@ query_value(uint64 row, int column, bool *isnull)
 int64
 query_int64(uint64 row, int column, int64 if_null)
 {
-	bool		isnull;
-	Datum		value = query_value(row, column, &isnull);
+	bool isnull;
+	Datum value = query_value(row, column, &isnull);
 
 	return isnull ? if_null : DatumGetInt64(value);
 }
@@ -145,8 +146,8 @@ query_int64(uint64 row, int column, int64 if_null)
 bool
 query_bool(uint64 row, int column)
 {
-	bool		isnull;
-	Datum		value = query_value(row, column, &isnull);
+	bool isnull;
+	Datum value = query_value(row, column, &isnull);
 
 	return !isnull && DatumGetBool(value);
 }
@@ -154,8 +155,8 @@ query_bool(uint64 row, int column)
 TimestampTz
 query_time(uint64 row, int column, TimestampTz if_null)
 {
-	bool		isnull;
-	Datum		value = query_value(row, column, &isnull);
+	bool isnull;
+	Datum value = query_value(row, column, &isnull);
 
 	return isnull ? if_null : DatumGetTimestampTz(value);
 }

@@ -15,9 +15,9 @@
 typedef struct CachedQuery
 {
 	const char *sql;
-	int			nargs;
-	Oid			argtypes[QUERY_MAX_ARGS];
-	SPIPlanPtr	plan;			/* NULL until first run */
+	int nargs;
+	Oid argtypes[QUERY_MAX_ARGS];
+	SPIPlanPtr plan; /* NULL until first run */
 } CachedQuery;
 
 extern uint64 query_read(CachedQuery *query, const Datum *values, const char *nulls, long limit);
@@ -29,4 +29,4 @@ extern int64 query_int64(uint64 row, int column, int64 if_null);
 extern bool query_bool(uint64 row, int column);
 extern TimestampTz query_time(uint64 row, int column, TimestampTz if_null);
 
-#endif							/* FCFS_PLAN_CACHE_H */
+#endif /* FCFS_PLAN_CACHE_H */

@@ -53,7 +53,8 @@ pool_forget_tables(Datum arg pg_attribute_unused(), Oid relation)
 	{
 		EscrowKind *escrow = &kinds[i]->escrow;
 
-		if (relation == InvalidOid || relation == escrow->pool_table || relation == escrow->claim_table)
+		if (relation == InvalidOid || relation == escrow->pool_table ||
+			relation == escrow->claim_table)
 			escrow->pool_table = escrow->claim_table = InvalidOid;
 	}
 }
@@ -61,9 +62,9 @@ pool_forget_tables(Datum arg pg_attribute_unused(), Oid relation)
 static EscrowLoad
 pool_load(const EscrowKind *escrow, int64 id, EscrowBalance *balance)
 {
-	PoolKind   *kind = (PoolKind *) escrow;
-	Datum		argument = Int64GetDatum(id);
-	EscrowLoad	result = ESCROW_LOAD_COMMITTED;
+	PoolKind *kind = (PoolKind *) escrow;
+	Datum argument = Int64GetDatum(id);
+	EscrowLoad result = ESCROW_LOAD_COMMITTED;
 
 	StaticAssertStmt(offsetof(PoolKind, escrow) == 0, "an EscrowKind is the start of a PoolKind");
 	SPI_connect();
@@ -91,7 +92,7 @@ pool_load(const EscrowKind *escrow, int64 id, EscrowBalance *balance)
 void
 pool_resolve(PoolKind *kind)
 {
-	Oid			schema;
+	Oid schema;
 
 	if (OidIsValid(kind->escrow.claim_table) && OidIsValid(kind->escrow.pool_table))
 		return;
@@ -99,12 +100,14 @@ pool_resolve(PoolKind *kind)
 	kind->escrow.pool_table = get_relname_relid(kind->pool_table, schema);
 	kind->escrow.claim_table = get_relname_relid(kind->claim_table, schema);
 	if (!OidIsValid(kind->escrow.pool_table) || !OidIsValid(kind->escrow.claim_table))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("table fcfs.%s or fcfs.%s does not exist", kind->pool_table, kind->claim_table)));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table fcfs.%s or fcfs.%s does not exist",
+														  kind->pool_table, kind->claim_table)));
 	for (int i = 0; i < POOL_CLAIM_COLUMNS; i++)
 	{
 		if (kind->claim_columns[i])
-			kind->claim_attributes[i] = get_attnum(kind->escrow.claim_table, kind->claim_columns[i]);
+			kind->claim_attributes[i] =
+				get_attnum(kind->escrow.claim_table, kind->claim_columns[i]);
 	}
 }
 
@@ -117,8 +120,9 @@ pool_kind_of(Oid relation)
 		if (kinds[i]->escrow.pool_table == relation || kinds[i]->escrow.claim_table == relation)
 			return kinds[i];
 	}
-	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-					errmsg("table \"%s\" is neither a pool nor claims on one", get_rel_name(relation))));
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("table \"%s\" is neither a pool nor claims on one", get_rel_name(relation))));
 }
 
 void
@@ -164,11 +168,13 @@ pool_take(const PoolKind *kind, EscrowEntry *entry, int64 id, int64 units, int64
 {
 	EscrowAnswer answer;
 
-	if (kind->reap && escrow_available(entry) < units && escrow_overdue_at(entry) <= GetCurrentTimestamp())
+	if (kind->reap && escrow_available(entry) < units &&
+		escrow_overdue_at(entry) <= GetCurrentTimestamp())
 		kind->reap(entry, id);
 	answer = escrow_take(entry, units, arrival);
 	/* While we waited, more of them may have become overdue. */
-	if (answer == ESCROW_NOT_ENOUGH && kind->reap && escrow_overdue_at(entry) <= GetCurrentTimestamp())
+	if (answer == ESCROW_NOT_ENOUGH && kind->reap &&
+		escrow_overdue_at(entry) <= GetCurrentTimestamp())
 	{
 		kind->reap(entry, id);
 		answer = escrow_take(entry, units, arrival);
@@ -181,13 +187,14 @@ pool_take(const PoolKind *kind, EscrowEntry *entry, int64 id, int64 units, int64
  * pool is the caller's to the end of the transaction.
  */
 RefusalCode
-pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool strict_order, int64 units, int64 *arrival)
+pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool strict_order, int64 units,
+		   int64 *arrival)
 {
 	EscrowAnswer answer;
 
 	if (strict_order)
 	{
-		switch (lock_acquire((LockName) {kind->escrow.lock_class, id}, ExclusiveLock))
+		switch (lock_acquire((LockName){kind->escrow.lock_class, id}, ExclusiveLock))
 		{
 			case LOCK_GRANTED:
 				break;
@@ -215,13 +222,15 @@ pool_give_as_expected(bool expected)
 static void
 pool_raise_missing(const PoolKind *kind, int64 id)
 {
-	ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-					errmsg("a claim in table \"%s\" refers to a %s that does not exist", kind->claim_table, kind->name),
-					errdetail("There is no %s with id " INT64_FORMAT ".", kind->name, id),
-					err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
-					err_generic_string(PG_DIAG_TABLE_NAME, kind->claim_table),
-					err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-									   psprintf("%s_%s_fkey", kind->claim_table, kind->claim_columns[0]))));
+	ereport(ERROR,
+			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+			 errmsg("a claim in table \"%s\" refers to a %s that does not exist", kind->claim_table,
+					kind->name),
+			 errdetail("There is no %s with id " INT64_FORMAT ".", kind->name, id),
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
+			 err_generic_string(PG_DIAG_TABLE_NAME, kind->claim_table),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, psprintf("%s_%s_fkey", kind->claim_table,
+																  kind->claim_columns[0]))));
 }
 
 /* Pins a pool for a trigger. */
@@ -253,10 +262,14 @@ static void
 pool_raise_exceeded(const PoolKind *kind, EscrowEntry *entry, int64 id, int64 units)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_CHECK_VIOLATION), errmsg("claims on %s " INT64_FORMAT " would exceed its capacity", kind->name, id),
-			 errdetail("Wanted " INT64_FORMAT ", free " INT64_FORMAT ".", units, Max(escrow_available(entry), 0)),
-			 errhint("Raise fcfs.%s.%s or end other claims first.", kind->pool_table, kind->capacity_column),
-			 err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"), err_generic_string(PG_DIAG_TABLE_NAME, kind->claim_table),
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("claims on %s " INT64_FORMAT " would exceed its capacity", kind->name, id),
+			 errdetail("Wanted " INT64_FORMAT ", free " INT64_FORMAT ".", units,
+					   Max(escrow_available(entry), 0)),
+			 errhint("Raise fcfs.%s.%s or end other claims first.", kind->pool_table,
+					 kind->capacity_column),
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
+			 err_generic_string(PG_DIAG_TABLE_NAME, kind->claim_table),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, kind->capacity_constraint)));
 }
 
@@ -264,17 +277,18 @@ pool_raise_exceeded(const PoolKind *kind, EscrowEntry *entry, int64 id, int64 un
 Datum
 pool_column(HeapTuple row, TupleDesc desc, const char *column, bool *isnull)
 {
-	int			attribute = SPI_fnumber(desc, column);
+	int attribute = SPI_fnumber(desc, column);
 
 	if (attribute <= 0)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("column \"%s\" does not exist", column)));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+						errmsg("column \"%s\" does not exist", column)));
 	return heap_getattr(row, attribute, desc, isnull);
 }
 
 static int64
 pool_id_column(HeapTuple row, TupleDesc desc)
 {
-	bool		isnull;
+	bool isnull;
 
 	return DatumGetInt64(pool_column(row, desc, "id", &isnull));
 }
@@ -282,9 +296,9 @@ pool_id_column(HeapTuple row, TupleDesc desc)
 static int64
 pool_capacity(const PoolKind *kind, HeapTuple row, TupleDesc desc)
 {
-	int			attribute = SPI_fnumber(desc, kind->capacity_column);
-	bool		isnull;
-	Datum		value = pool_column(row, desc, kind->capacity_column, &isnull);
+	int attribute = SPI_fnumber(desc, kind->capacity_column);
+	bool isnull;
+	Datum value = pool_column(row, desc, kind->capacity_column, &isnull);
 
 	if (isnull)
 		return ESCROW_UNLIMITED;
@@ -294,8 +308,8 @@ pool_capacity(const PoolKind *kind, HeapTuple row, TupleDesc desc)
 bool
 pool_text_is(Datum value, const char *word)
 {
-	text	   *string = DatumGetTextPP(value);
-	size_t		length = strlen(word);
+	text *string = DatumGetTextPP(value);
+	size_t length = strlen(word);
 
 	return VARSIZE_ANY_EXHDR(string) == length && memcmp(VARDATA_ANY(string), word, length) == 0;
 }
@@ -308,22 +322,23 @@ pool_check_trigger(FunctionCallInfo fcinfo, bool row)
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
 		(row != (TRIGGER_FIRED_FOR_ROW(trigger->tg_event) != 0)))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function must be fired by an AFTER %s trigger", row ? "ROW" : "STATEMENT")));
+						errmsg("function must be fired by an AFTER %s trigger",
+							   row ? "ROW" : "STATEMENT")));
 }
 
 /* One side of a change: the row before it, or the row after it. */
 typedef struct ClaimSide
 {
-	HeapTuple	row;
-	int64		pool_id;
-	int64		units;
+	HeapTuple row;
+	int64 pool_id;
+	int64 units;
 } ClaimSide;
 
 static ClaimSide
 pool_claim_side(const PoolKind *kind, HeapTuple row, TupleDesc desc)
 {
-	ClaimSide	side = {row, 0, 0};
-	bool		isnull;
+	ClaimSide side = {row, 0, 0};
+	bool isnull;
 
 	if (row)
 	{
@@ -356,7 +371,7 @@ pool_count_change(PoolKind *kind, ClaimSide before, ClaimSide after, TupleDesc d
 {
 	if (before.row && after.row && before.pool_id == after.pool_id)
 	{
-		int64		common = Min(before.units, after.units);
+		int64 common = Min(before.units, after.units);
 
 		before.units -= common;
 		after.units -= common;
@@ -379,23 +394,24 @@ pool_count_change(PoolKind *kind, ClaimSide before, ClaimSide after, TupleDesc d
 static void
 pool_count_row(const TriggerData *trigger)
 {
-	PoolKind   *kind = pool_kind_of(RelationGetRelid(trigger->tg_relation));
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	HeapTuple	before = TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ? NULL : trigger->tg_trigtuple;
-	HeapTuple	after = NULL;
+	PoolKind *kind = pool_kind_of(RelationGetRelid(trigger->tg_relation));
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	HeapTuple before = TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ? NULL : trigger->tg_trigtuple;
+	HeapTuple after = NULL;
 
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		after = trigger->tg_trigtuple;
 	else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		after = trigger->tg_newtuple;
-	pool_count_change(kind, pool_claim_side(kind, before, desc), pool_claim_side(kind, after, desc), desc);
+	pool_count_change(kind, pool_claim_side(kind, before, desc), pool_claim_side(kind, after, desc),
+					  desc);
 }
 
 /* Runs what a row trigger does as a call of its own, for its locks. */
 static void
-pool_run_trigger(const TriggerData *trigger, void (*run) (const TriggerData *))
+pool_run_trigger(const TriggerData *trigger, void (*run)(const TriggerData *))
 {
-	LockCall	call;
+	LockCall call;
 
 	lock_call_begin(&call, GetCurrentTimestamp());
 	PG_TRY();
@@ -427,7 +443,7 @@ Datum
 fcfs_claims_truncated(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	PoolKind   *kind;
+	PoolKind *kind;
 
 	pool_check_trigger(fcinfo, false);
 	kind = pool_kind_of(RelationGetRelid(trigger->tg_relation));
@@ -439,10 +455,10 @@ fcfs_claims_truncated(PG_FUNCTION_ARGS)
 static void
 pool_retire(PoolKind *kind, int64 id)
 {
-	Datum		argument = Int64GetDatum(id);
+	Datum argument = Int64GetDatum(id);
 	EscrowEntry *entry;
 	RefusalCode refused = pool_pin(kind, id, &entry);
-	bool		referenced;
+	bool referenced;
 
 	if (refused == kind->not_found) /* we made it ourselves and it is gone again */
 		return;
@@ -454,18 +470,21 @@ pool_retire(PoolKind *kind, int64 id)
 	SPI_finish();
 	if (referenced)
 		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-						errmsg("%s " INT64_FORMAT " is still referenced from table \"%s\"", kind->name, id, kind->claim_table),
+						errmsg("%s " INT64_FORMAT " is still referenced from table \"%s\"",
+							   kind->name, id, kind->claim_table),
 						err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
 						err_generic_string(PG_DIAG_TABLE_NAME, kind->claim_table),
-						err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-										   psprintf("%s_%s_fkey", kind->claim_table, kind->claim_columns[0]))));
+						err_generic_string(
+							PG_DIAG_CONSTRAINT_NAME,
+							psprintf("%s_%s_fkey", kind->claim_table, kind->claim_columns[0]))));
 }
 
 static void
 pool_change_capacity(PoolKind *kind, int64 id, int64 old_capacity, int64 new_capacity)
 {
 	EscrowEntry *entry = pool_pin_or_raise(kind, id);
-	RefusalCode refused = pool_refusal(kind, escrow_change_capacity(entry, old_capacity, new_capacity));
+	RefusalCode refused =
+		pool_refusal(kind, escrow_change_capacity(entry, old_capacity, new_capacity));
 
 	if (refused == kind->sold_out)
 		pool_raise_exceeded(kind, entry, id, old_capacity - new_capacity);
@@ -477,10 +496,10 @@ pool_change_capacity(PoolKind *kind, int64 id, int64 old_capacity, int64 new_cap
 static void
 pool_update(PoolKind *kind, HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
 {
-	int64		old_id = pool_id_column(old_row, desc);
-	int64		new_id = pool_id_column(new_row, desc);
-	int64		old_capacity = pool_capacity(kind, old_row, desc);
-	int64		new_capacity = pool_capacity(kind, new_row, desc);
+	int64 old_id = pool_id_column(old_row, desc);
+	int64 new_id = pool_id_column(new_row, desc);
+	int64 old_capacity = pool_capacity(kind, old_row, desc);
+	int64 new_capacity = pool_capacity(kind, new_row, desc);
 
 	if (old_id != new_id)
 	{
@@ -501,8 +520,8 @@ pool_update(PoolKind *kind, HeapTuple old_row, HeapTuple new_row, TupleDesc desc
 static void
 pool_carry_over(const TriggerData *trigger)
 {
-	PoolKind   *kind = pool_kind_of(RelationGetRelid(trigger->tg_relation));
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	PoolKind *kind = pool_kind_of(RelationGetRelid(trigger->tg_relation));
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		pool_update(kind, trigger->tg_trigtuple, trigger->tg_newtuple, desc);

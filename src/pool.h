@@ -19,33 +19,34 @@
 /* What one kind of pool is. Each operation file describes its own. */
 typedef struct PoolKind
 {
-	EscrowKind	escrow;			/* its tables are looked up by name */
-	const char *name;			/* as stat_pools and verify() show it */
+	EscrowKind escrow; /* its tables are looked up by name */
+	const char *name;  /* as stat_pools and verify() show it */
 	const char *pool_table;
 	const char *claim_table;
 	const char *capacity_column;
-	const char *capacity_constraint;	/* how a violation is called */
+	const char *capacity_constraint; /* how a violation is called */
 	RefusalCode not_found;
 	RefusalCode sold_out;
 
 	/* Columns of a claim: first its pool, the others as claimed_units likes. */
 	const char *claim_columns[POOL_CLAIM_COLUMNS];
-	AttrNumber	claim_attributes[POOL_CLAIM_COLUMNS];
+	AttrNumber claim_attributes[POOL_CLAIM_COLUMNS];
 
 	/* $1 id: capacity (NULL unlimited), claimed, highest arrival, per person */
-	CachedQuery		load;
+	CachedQuery load;
 	/* $1 id: a row if anything, even a claim that is over, refers to it */
-	CachedQuery		referenced;
+	CachedQuery referenced;
 
 	/* Units a claim row counts for, 0 if it is over. */
-	int64		(*claimed_units) (const struct PoolKind *kind, HeapTuple row, TupleDesc desc);
+	int64 (*claimed_units)(const struct PoolKind *kind, HeapTuple row, TupleDesc desc);
 	/* Refuses a counted row that breaks another invariant. May be NULL. */
-	void		(*check_claim) (const struct PoolKind *kind, EscrowEntry *entry, HeapTuple row, TupleDesc desc);
+	void (*check_claim)(const struct PoolKind *kind, EscrowEntry *entry, HeapTuple row,
+						TupleDesc desc);
 	/* Ends holds that are overdue. May be NULL. */
-	void		(*reap) (EscrowEntry *entry, int64 id);
+	void (*reap)(EscrowEntry *entry, int64 id);
 	/* A change of the pool's row under which nobody may claim. May be NULL. */
-	void		(*changed) (EscrowEntry *entry, HeapTuple old_row, HeapTuple new_row, TupleDesc desc);
-	bool		(*changes_alone) (HeapTuple old_row, HeapTuple new_row, TupleDesc desc);
+	void (*changed)(EscrowEntry *entry, HeapTuple old_row, HeapTuple new_row, TupleDesc desc);
+	bool (*changes_alone)(HeapTuple old_row, HeapTuple new_row, TupleDesc desc);
 } PoolKind;
 
 extern PoolKind section_pool;
@@ -56,8 +57,8 @@ extern void pool_init(void);
 extern PoolKind *pool_kinds_next(PoolKind *previous);
 extern void pool_resolve(PoolKind *kind);
 extern RefusalCode pool_pin(PoolKind *kind, int64 id, EscrowEntry **entry);
-extern RefusalCode pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool strict_order, int64 units,
-							  int64 *arrival);
+extern RefusalCode pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool strict_order,
+							  int64 units, int64 *arrival);
 extern EscrowEntry *pool_pin_or_raise(PoolKind *kind, int64 id);
 extern void pool_freeze_or_raise(PoolKind *kind, EscrowEntry *entry);
 extern void pool_give_as_expected(bool expected);
@@ -65,4 +66,4 @@ extern void pool_give_as_expected(bool expected);
 extern Datum pool_column(HeapTuple row, TupleDesc desc, const char *column, bool *isnull);
 extern bool pool_text_is(Datum value, const char *word);
 
-#endif							/* FCFS_POOL_H */
+#endif /* FCFS_POOL_H */

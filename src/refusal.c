@@ -48,7 +48,7 @@ refusal_is_not_found(RefusalCode code)
 static int
 refusal_sqlstate(RefusalCode code)
 {
-	int			digits = refusals[code].return_code % 1000;
+	int digits = refusals[code].return_code % 1000;
 
 	if (code == REFUSAL_LOCK_TIMEOUT)
 		return ERRCODE_LOCK_NOT_AVAILABLE;
@@ -62,8 +62,8 @@ refusal_raise(RefusalCode code, const char *detail)
 
 	Assert(code != REFUSAL_NONE);
 	ereport(ERROR,
-			(errcode(refusal_sqlstate(code)), errmsg("%s", refusal->message), detail ? errdetail("%s", detail) : 0,
-			 refusal->hint ? errhint("%s", refusal->hint) : 0,
+			(errcode(refusal_sqlstate(code)), errmsg("%s", refusal->message),
+			 detail ? errdetail("%s", detail) : 0, refusal->hint ? errhint("%s", refusal->hint) : 0,
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, refusal->code)));
 	pg_unreachable();
 }
@@ -80,8 +80,8 @@ fcfs_refusals(PG_FUNCTION_ARGS)
 	for (int code = REFUSAL_NONE + 1; code < REFUSAL_COUNT; code++)
 	{
 		const Refusal *refusal = refusal_get(code);
-		Datum		values[6];
-		bool		nulls[6] = {false};
+		Datum values[6];
+		bool nulls[6] = {false};
 
 		values[0] = CStringGetTextDatum(refusal->code);
 		values[1] = CStringGetTextDatum(unpack_sql_state(refusal_sqlstate(code)));

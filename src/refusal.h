@@ -10,7 +10,7 @@
 
 typedef enum RefusalCode
 {
-	REFUSAL_NONE,				/* not refused */
+	REFUSAL_NONE, /* not refused */
 #define REFUSAL(code, return_code, http_status, retryable, message, hint) REFUSAL_##code,
 #include "refusal_list.h"
 #undef REFUSAL
@@ -19,12 +19,12 @@ typedef enum RefusalCode
 
 typedef struct Refusal
 {
-	const char *code;			/* what drivers see as the constraint name */
-	int			return_code;	/* 2000 success, 4xxx the request, 51xx the database */
-	int			http_status;
-	bool		retryable;		/* can the same call succeed later? */
+	const char *code; /* what drivers see as the constraint name */
+	int return_code;  /* 2000 success, 4xxx the request, 51xx the database */
+	int http_status;
+	bool retryable; /* can the same call succeed later? */
 	const char *message;
-	const char *hint;			/* may be NULL */
+	const char *hint; /* may be NULL */
 } Refusal;
 
 /* Facts about a code, REFUSAL_NONE ("OK") included. */
@@ -39,4 +39,4 @@ extern bool refusal_is_not_found(RefusalCode code);
 /* Raises the refusal as an error; detail may be NULL. */
 extern void refusal_raise(RefusalCode code, const char *detail) pg_attribute_noreturn();
 
-#endif							/* FCFS_REFUSAL_H */
+#endif /* FCFS_REFUSAL_H */

@@ -33,7 +33,7 @@
 static int64
 line_units(const PoolKind *kind, HeapTuple row, TupleDesc desc)
 {
-	bool		isnull;
+	bool isnull;
 
 	if (!DatumGetBool(heap_getattr(row, kind->claim_attributes[1], desc, &isnull)))
 		return 0;
@@ -42,25 +42,29 @@ line_units(const PoolKind *kind, HeapTuple row, TupleDesc desc)
 
 static void reap_item(EscrowEntry *entry, int64 item_id);
 
-PoolKind	item_pool = {
-	.escrow = {.lock_class = LOCK_ITEM},
-	.name = "item",
-	.pool_table = "item",
-	.claim_table = "reservation_line",
-	.capacity_column = "stock",
-	.capacity_constraint = "item_stock",
-	.not_found = REFUSAL_ITEM_NOT_FOUND,
-	.sold_out = REFUSAL_OUT_OF_STOCK,
-	.claim_columns = {"item_id", "active", "quantity"},
-	.load = {"SELECT i.stock,"
-			 " (SELECT sum(l.quantity) FROM fcfs.reservation_line l WHERE l.item_id = i.id AND l.active),"
-			 " NULL::bigint, NULL::bigint"
-			 " FROM fcfs.item i WHERE i.id = $1",
-			 1, {INT8OID}, NULL},
-	.referenced = {"SELECT 1 FROM fcfs.reservation_line l WHERE l.item_id = $1", 1, {INT8OID}, NULL},
-	.claimed_units = line_units,
-	.reap = reap_item
-};
+PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM},
+					  .name = "item",
+					  .pool_table = "item",
+					  .claim_table = "reservation_line",
+					  .capacity_column = "stock",
+					  .capacity_constraint = "item_stock",
+					  .not_found = REFUSAL_ITEM_NOT_FOUND,
+					  .sold_out = REFUSAL_OUT_OF_STOCK,
+					  .claim_columns = {"item_id", "active", "quantity"},
+					  .load = {"SELECT i.stock,"
+							   " (SELECT sum(l.quantity) FROM fcfs.reservation_line l WHERE "
+							   "l.item_id = i.id AND l.active),"
+							   " NULL::bigint, NULL::bigint"
+							   " FROM fcfs.item i WHERE i.id = $1",
+							   1,
+							   {INT8OID},
+							   NULL},
+					  .referenced = {"SELECT 1 FROM fcfs.reservation_line l WHERE l.item_id = $1",
+									 1,
+									 {INT8OID},
+									 NULL},
+					  .claimed_units = line_units,
+					  .reap = reap_item};
 
 /* Reaping -------------------------------------------------------------------------- */
 
@@ -73,22 +77,24 @@ static CachedQuery reap_holds = {
 	" WHERE l.reservation_id = o.id AND l.item_id = $3 AND l.active))"
 	" ORDER BY o.expires_at LIMIT $2 FOR UPDATE OF o SKIP LOCKED) AS overdue"
 	" WHERE r.id = overdue.id",
-	3, {TIMESTAMPTZOID, INT4OID, INT8OID}, NULL
-};
+	3,
+	{TIMESTAMPTZOID, INT4OID, INT8OID},
+	NULL};
 
 static CachedQuery next_overdue = {
 	"SELECT r.expires_at FROM fcfs.reservation r"
 	" WHERE r.status = 'held' AND EXISTS (SELECT FROM fcfs.reservation_line l"
 	" WHERE l.reservation_id = r.id AND l.item_id = $1 AND l.active)"
 	" ORDER BY r.expires_at LIMIT 1",
-	1, {INT8OID}, NULL
-};
+	1,
+	{INT8OID},
+	NULL};
 
 static uint64
 reap(TimestampTz now, int max_rows, const int64 *item_id)
 {
-	Datum		values[3];
-	char		nulls[4] = "   ";
+	Datum values[3];
+	char nulls[4] = "   ";
 
 	values[0] = TimestampTzGetDatum(now);
 	values[1] = Int32GetDatum(max_rows);
@@ -101,7 +107,7 @@ reap(TimestampTz now, int max_rows, const int64 *item_id)
 static void
 reap_item(EscrowEntry *entry, int64 item_id)
 {
-	Datum		argument = Int64GetDatum(item_id);
+	Datum argument = Int64GetDatum(item_id);
 	TimestampTz earliest = DT_NOEND;
 
 	SPI_connect();
@@ -118,15 +124,17 @@ PG_FUNCTION_INFO_V1(fcfs_expire_reservations);
 Datum
 fcfs_expire_reservations(PG_FUNCTION_ARGS)
 {
-	LockCall	locks;
+	LockCall locks;
 	volatile uint64 ended = 0;
-	int			max_rows;
+	int max_rows;
 
 	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("max_rows must not be null")));
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("max_rows must not be null")));
 	max_rows = PG_GETARG_INT32(0);
 	if (max_rows < 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_rows must be at least 1")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_rows must be at least 1")));
 	PreventCommandIfReadOnly("expire_reservations()");
 	lock_call_begin(&locks, GetCurrentTimestamp());
 	PG_TRY();
@@ -147,20 +155,22 @@ fcfs_expire_reservations(PG_FUNCTION_ARGS)
 
 static CachedQuery follow_status = {
 	"UPDATE fcfs.reservation_line l SET active = $2 WHERE l.reservation_id = $1 AND l.active <> $2",
-	2, {INT8OID, BOOLOID}, NULL
-};
+	2,
+	{INT8OID, BOOLOID},
+	NULL};
 
-static CachedQuery find_items = {
-	"SELECT DISTINCT l.item_id FROM fcfs.reservation_line l WHERE l.reservation_id = $1 AND l.active ORDER BY 1",
-	1, {INT8OID}, NULL
-};
+static CachedQuery find_items = {"SELECT DISTINCT l.item_id FROM fcfs.reservation_line l WHERE "
+								 "l.reservation_id = $1 AND l.active ORDER BY 1",
+								 1,
+								 {INT8OID},
+								 NULL};
 
 /* Do units of a reservation of that status count? */
 static bool
 status_counts(HeapTuple row, TupleDesc desc)
 {
-	bool		isnull;
-	Datum		status = pool_column(row, desc, "status", &isnull);
+	bool isnull;
+	Datum status = pool_column(row, desc, "status", &isnull);
 
 	return pool_text_is(status, "held") || pool_text_is(status, "confirmed");
 }
@@ -168,9 +178,9 @@ status_counts(HeapTuple row, TupleDesc desc)
 static void
 set_lines(HeapTuple row, TupleDesc desc, bool active)
 {
-	bool		isnull;
-	bool		expired = pool_text_is(pool_column(row, desc, "status", &isnull), "expired");
-	Datum		values[2];
+	bool isnull;
+	bool expired = pool_text_is(pool_column(row, desc, "status", &isnull), "expired");
+	Datum values[2];
 
 	values[0] = pool_column(row, desc, "id", &isnull);
 	values[1] = BoolGetDatum(active);
@@ -190,14 +200,14 @@ set_lines(HeapTuple row, TupleDesc desc, bool active)
 static void
 forget_overdue(HeapTuple row, TupleDesc desc)
 {
-	bool		isnull;
-	Datum		argument = pool_column(row, desc, "id", &isnull);
-	uint64		count = query_read(&find_items, &argument, NULL, 0);
+	bool isnull;
+	Datum argument = pool_column(row, desc, "id", &isnull);
+	uint64 count = query_read(&find_items, &argument, NULL, 0);
 	SPITupleTable *items = SPI_tuptable;
 
 	for (uint64 i = 0; i < count; i++)
 	{
-		int64		item_id = DatumGetInt64(SPI_getbinval(items->vals[i], items->tupdesc, 1, &isnull));
+		int64 item_id = DatumGetInt64(SPI_getbinval(items->vals[i], items->tupdesc, 1, &isnull));
 
 		escrow_hold_until(pool_pin_or_raise(&item_pool, item_id), DT_NOBEGIN);
 	}
@@ -210,8 +220,8 @@ Datum
 fcfs_reservation_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	TupleDesc	desc;
-	bool		isnull;
+	TupleDesc desc;
+	bool isnull;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
 		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
@@ -241,8 +251,9 @@ static CachedQuery judge_reserve = {
 	" AND (r.status = 'confirmed' OR r.status = 'held' AND r.expires_at > $3)) END AS mine"
 	" FROM fcfs.item i LEFT JOIN fcfs.event e ON e.id = i.event_id"
 	" WHERE i.id = $1",
-	4, {INT8OID, INT8OID, TIMESTAMPTZOID, FLOAT8OID}, NULL
-};
+	4,
+	{INT8OID, INT8OID, TIMESTAMPTZOID, FLOAT8OID},
+	NULL};
 
 static CachedQuery insert_reservation = {
 	"WITH made AS (INSERT INTO fcfs.reservation"
@@ -250,16 +261,17 @@ static CachedQuery insert_reservation = {
 	" VALUES ($1, $2, $3, $4, $5, $6) RETURNING id)"
 	" INSERT INTO fcfs.reservation_line (reservation_id, item_id, quantity, price)"
 	" SELECT made.id, $7, $8, $9 FROM made RETURNING reservation_id",
-	9, {INT8OID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT8OID}, NULL
-};
+	9,
+	{INT8OID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT8OID},
+	NULL};
 
 /* The rules before capacity, on the row of judge_reserve. */
 static bool
 judge_sale(Call *call, int64 quantity)
 {
-	bool		no_limit;
-	int64		limit = DatumGetInt64(query_value(0, 8, &no_limit));
-	int64		mine = query_int64(0, 9, 0);
+	bool no_limit;
+	int64 limit = DatumGetInt64(query_value(0, 8, &no_limit));
+	int64 mine = query_int64(0, 9, 0);
 
 	if (call->arrived_at < query_time(0, 5, DT_NOBEGIN))
 		return call_refuse(call, REFUSAL_SALE_NOT_STARTED, NULL);
@@ -267,7 +279,8 @@ judge_sale(Call *call, int64 quantity)
 		return call_refuse(call, REFUSAL_SALE_CLOSED, NULL);
 	if (!no_limit && mine + quantity > limit)
 		return call_refuse(call, REFUSAL_QUANTITY_LIMIT_EXCEEDED,
-						   "the limit is " INT64_FORMAT ", the customer has " INT64_FORMAT " and asks for " INT64_FORMAT,
+						   "the limit is " INT64_FORMAT ", the customer has " INT64_FORMAT
+						   " and asks for " INT64_FORMAT,
 						   limit, mine, quantity);
 	return true;
 }
@@ -277,14 +290,15 @@ static int64
 write_reservation(const Call *call, EscrowEntry *entry, Datum *values, char *nulls, Datum hold_for)
 {
 	/* The hold begins when the units are ours, not when the call arrived. */
-	Datum		expires_at = DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
-												 hold_for);
+	Datum expires_at = DirectFunctionCall2(timestamptz_pl_interval,
+										   TimestampTzGetDatum(GetCurrentTimestamp()), hold_for);
 
 	values[4] = TimestampTzGetDatum(call->arrived_at);
 	values[5] = expires_at;
 	escrow_hold_until(entry, DatumGetTimestampTz(expires_at));
 	if (query_write(&insert_reservation, values, nulls) != 1)
-		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION), errmsg("a trigger suppressed the reservation")));
+		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+						errmsg("a trigger suppressed the reservation")));
 	return query_int64(0, 1, 0);
 }
 
@@ -292,21 +306,22 @@ write_reservation(const Call *call, EscrowEntry *entry, Datum *values, char *nul
 static bool
 run_reserve(Call *call)
 {
-	int64		customer_id = call->arguments[0];
-	int64		item_id = call->arguments[1];
-	int64		quantity = call->arguments[2];
-	Datum		judged[4];
-	Datum		values[9];
-	char		nulls[10] = "         ";
+	int64 customer_id = call->arguments[0];
+	int64 item_id = call->arguments[1];
+	int64 quantity = call->arguments[2];
+	Datum judged[4];
+	Datum values[9];
+	char nulls[10] = "         ";
 	EscrowEntry *entry;
 	RefusalCode refused;
-	int64		price;
-	int64		amount;
-	Datum		hold_for;
-	bool		isnull;
+	int64 price;
+	int64 amount;
+	Datum hold_for;
+	bool isnull;
 
 	if (quantity < 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("quantity must be at least 1")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("quantity must be at least 1")));
 	if (!call_begin(call, LOCK_CUSTOMER, customer_id))
 		return false;
 	refused = pool_pin(&item_pool, item_id, &entry);
@@ -323,7 +338,8 @@ run_reserve(Call *call)
 
 	price = query_int64(0, 2, 0);
 	if (pg_mul_s64_overflow(price, quantity, &amount))
-		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("amount of the reservation is out of range")));
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+						errmsg("amount of the reservation is out of range")));
 	values[0] = Int64GetDatum(customer_id);
 	values[1] = query_value(0, 4, &isnull);
 	nulls[1] = isnull ? 'n' : ' ';
@@ -335,7 +351,8 @@ run_reserve(Call *call)
 	hold_for = query_value(0, 7, &isnull);
 	refused = pool_claim(&item_pool, entry, item_id, query_bool(0, 1), quantity, NULL);
 	if (refused != REFUSAL_NONE)
-		return call_refuse(call, refused, "item " INT64_FORMAT ", wanted " INT64_FORMAT, item_id, quantity);
+		return call_refuse(call, refused, "item " INT64_FORMAT ", wanted " INT64_FORMAT, item_id,
+						   quantity);
 	return call_done(call, write_reservation(call, entry, values, nulls, hold_for));
 }
 
@@ -343,40 +360,40 @@ static Operation reserve = {
 	.name = "reserve",
 	.arguments = {"customer_id", "item_id", "quantity"},
 	.run = run_reserve,
-	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL}
-};
+	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL}};
 
 OPERATION_FACES(reserve, reserve);
 
 /* confirm_reservation, cancel_reservation ------------------------------------------------- */
 
 static CachedQuery find_customer = {
-	"SELECT r.customer_id FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL
-};
+	"SELECT r.customer_id FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL};
 
 static CachedQuery lock_reservation = {
 	"SELECT r.status = 'held', r.status = 'confirmed', r.status = 'expired', r.expires_at, r.status"
 	" FROM fcfs.reservation r WHERE r.id = $1 FOR UPDATE",
-	1, {INT8OID}, NULL
-};
+	1,
+	{INT8OID},
+	NULL};
 
 static CachedQuery set_confirmed = {
-	"UPDATE fcfs.reservation r SET status = 'confirmed' WHERE r.id = $1", 1, {INT8OID}, NULL
-};
+	"UPDATE fcfs.reservation r SET status = 'confirmed' WHERE r.id = $1", 1, {INT8OID}, NULL};
 
 static CachedQuery set_cancelled = {
 	"UPDATE fcfs.reservation r SET status = 'cancelled', ended_at = $2 WHERE r.id = $1",
-	2, {INT8OID, TIMESTAMPTZOID}, NULL
-};
+	2,
+	{INT8OID, TIMESTAMPTZOID},
+	NULL};
 
 /* Finds whose reservation it is and begins the call. */
 static bool
 begin_for_reservation(Call *call, int64 reservation_id)
 {
-	Datum		argument = Int64GetDatum(reservation_id);
+	Datum argument = Int64GetDatum(reservation_id);
 
 	if (query_read(&find_customer, &argument, NULL, 1) == 0)
-		return call_refuse(call, REFUSAL_RESERVATION_NOT_FOUND, "reservation " INT64_FORMAT, reservation_id);
+		return call_refuse(call, REFUSAL_RESERVATION_NOT_FOUND, "reservation " INT64_FORMAT,
+						   reservation_id);
 	return call_begin(call, LOCK_CUSTOMER, query_int64(0, 1, 0));
 }
 
@@ -387,14 +404,18 @@ begin_for_reservation(Call *call, int64 reservation_id)
 static bool
 judge_reservation(Call *call, int64 reservation_id, bool confirmed_too)
 {
-	Datum		argument = Int64GetDatum(reservation_id);
+	Datum argument = Int64GetDatum(reservation_id);
 
 	if (query_write(&lock_reservation, &argument, NULL) == 0)
-		return call_refuse(call, REFUSAL_RESERVATION_NOT_FOUND, "reservation " INT64_FORMAT, reservation_id);
-	if (query_bool(0, 3) || (query_bool(0, 1) && query_time(0, 4, DT_NOEND) <= GetCurrentTimestamp()))
-		return call_refuse(call, REFUSAL_RESERVATION_EXPIRED, "reservation " INT64_FORMAT, reservation_id);
+		return call_refuse(call, REFUSAL_RESERVATION_NOT_FOUND, "reservation " INT64_FORMAT,
+						   reservation_id);
+	if (query_bool(0, 3) ||
+		(query_bool(0, 1) && query_time(0, 4, DT_NOEND) <= GetCurrentTimestamp()))
+		return call_refuse(call, REFUSAL_RESERVATION_EXPIRED, "reservation " INT64_FORMAT,
+						   reservation_id);
 	if (!query_bool(0, 1) && !(confirmed_too && query_bool(0, 2)))
-		return call_refuse(call, REFUSAL_RESERVATION_NOT_HELD, "reservation " INT64_FORMAT " is %s", reservation_id,
+		return call_refuse(call, REFUSAL_RESERVATION_NOT_HELD, "reservation " INT64_FORMAT " is %s",
+						   reservation_id,
 						   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5));
 	return true;
 }
@@ -403,10 +424,11 @@ judge_reservation(Call *call, int64 reservation_id, bool confirmed_too)
 static bool
 run_confirm_reservation(Call *call)
 {
-	int64		reservation_id = call->arguments[0];
-	Datum		argument = Int64GetDatum(reservation_id);
+	int64 reservation_id = call->arguments[0];
+	Datum argument = Int64GetDatum(reservation_id);
 
-	if (!begin_for_reservation(call, reservation_id) || !judge_reservation(call, reservation_id, false))
+	if (!begin_for_reservation(call, reservation_id) ||
+		!judge_reservation(call, reservation_id, false))
 		return false;
 	(void) query_write(&set_confirmed, &argument, NULL);
 	return call_done(call, reservation_id);
@@ -416,8 +438,7 @@ static Operation confirm_reservation = {
 	.name = "confirm_reservation",
 	.arguments = {"reservation_id"},
 	.run = run_confirm_reservation,
-	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL}
-};
+	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL}};
 
 OPERATION_FACES(confirm_reservation, confirm_reservation);
 
@@ -425,17 +446,19 @@ OPERATION_FACES(confirm_reservation, confirm_reservation);
 static RefusalCode
 pin_items(int64 reservation_id)
 {
-	Datum		argument = Int64GetDatum(reservation_id);
-	uint64		count = query_read(&find_items, &argument, NULL, 0);
+	Datum argument = Int64GetDatum(reservation_id);
+	uint64 count = query_read(&find_items, &argument, NULL, 0);
 	SPITupleTable *items = SPI_tuptable;
 
 	for (uint64 i = 0; i < count; i++)
 	{
 		EscrowEntry *entry;
 		RefusalCode refused;
-		bool		isnull;
+		bool isnull;
 
-		refused = pool_pin(&item_pool, DatumGetInt64(SPI_getbinval(items->vals[i], items->tupdesc, 1, &isnull)), &entry);
+		refused = pool_pin(&item_pool,
+						   DatumGetInt64(SPI_getbinval(items->vals[i], items->tupdesc, 1, &isnull)),
+						   &entry);
 		if (refused != REFUSAL_NONE)
 			return refused;
 	}
@@ -446,8 +469,8 @@ pin_items(int64 reservation_id)
 static bool
 run_cancel_reservation(Call *call)
 {
-	int64		reservation_id = call->arguments[0];
-	Datum		values[2] = {Int64GetDatum(reservation_id), TimestampTzGetDatum(call->arrived_at)};
+	int64 reservation_id = call->arguments[0];
+	Datum values[2] = {Int64GetDatum(reservation_id), TimestampTzGetDatum(call->arrived_at)};
 	RefusalCode refused;
 
 	if (!begin_for_reservation(call, reservation_id))
@@ -465,7 +488,6 @@ static Operation cancel_reservation = {
 	.name = "cancel_reservation",
 	.arguments = {"reservation_id"},
 	.run = run_cancel_reservation,
-	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL}
-};
+	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL}};
 
 OPERATION_FACES(cancel_reservation, cancel_reservation);

@@ -30,8 +30,9 @@
 static CachedQuery find_section = {
 	"SELECT s.term_id, s.course_id, c.credits, s.schedule"
 	" FROM fcfs.section s JOIN fcfs.course c ON c.id = s.course_id WHERE s.id = $1",
-	1, {INT8OID}, NULL
-};
+	1,
+	{INT8OID},
+	NULL};
 
 /* The section seen last, true for as long as this entry is pinned and we have
  * changed no section ourselves. */
@@ -46,7 +47,8 @@ section_copy_keep(EscrowEntry *entry, const SectionCopy *copy)
 	MemoryContext caller;
 
 	if (kept_context == NULL)
-		kept_context = AllocSetContextCreate(TopMemoryContext, "pg_fcfs section", ALLOCSET_SMALL_SIZES);
+		kept_context =
+			AllocSetContextCreate(TopMemoryContext, "pg_fcfs section", ALLOCSET_SMALL_SIZES);
 	kept_serial = 0;
 	MemoryContextReset(kept_context);
 	caller = MemoryContextSwitchTo(kept_context);
@@ -61,9 +63,9 @@ section_copy_keep(EscrowEntry *entry, const SectionCopy *copy)
 const SectionCopy *
 section_copy(EscrowEntry *entry, int64 section_id)
 {
-	Datum		argument = Int64GetDatum(section_id);
+	Datum argument = Int64GetDatum(section_id);
 	SectionCopy copy;
-	bool		isnull;
+	bool isnull;
 
 	if (kept_serial == escrow_serial(entry) && !escrow_is_frozen(entry))
 		return &kept;
@@ -86,19 +88,19 @@ same_value(Datum a, Datum b)
 	struct varlena *right = PG_DETOAST_DATUM_PACKED(b);
 
 	return VARSIZE_ANY_EXHDR(left) == VARSIZE_ANY_EXHDR(right) &&
-		memcmp(VARDATA_ANY(left), VARDATA_ANY(right), VARSIZE_ANY_EXHDR(left)) == 0;
+		   memcmp(VARDATA_ANY(left), VARDATA_ANY(right), VARSIZE_ANY_EXHDR(left)) == 0;
 }
 
 /* Enrollments: fill in ------------------------------------------------------------ */
 
 typedef struct RowFill
 {
-	HeapTuple	row;
-	TupleDesc	desc;
-	int			count;
-	int			columns[4];
-	Datum		values[4];
-	bool		nulls[4];
+	HeapTuple row;
+	TupleDesc desc;
+	int count;
+	int columns[4];
+	Datum values[4];
+	bool nulls[4];
 } RowFill;
 
 static void
@@ -114,8 +116,10 @@ static void
 disagree(const char *column, int64 section_id)
 {
 	ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
-					errmsg("column \"%s\" of an enrollment must be that of section " INT64_FORMAT, column, section_id),
-					errhint("Leave it out and it is filled in."), err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
+					errmsg("column \"%s\" of an enrollment must be that of section " INT64_FORMAT,
+						   column, section_id),
+					errhint("Leave it out and it is filled in."),
+					err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
 					err_generic_string(PG_DIAG_TABLE_NAME, "enrollment"),
 					err_generic_string(PG_DIAG_COLUMN_NAME, column)));
 }
@@ -123,8 +127,8 @@ disagree(const char *column, int64 section_id)
 static void
 fill_id(RowFill *fill, const char *column, int64 wanted, int64 section_id)
 {
-	bool		isnull;
-	Datum		value = pool_column(fill->row, fill->desc, column, &isnull);
+	bool isnull;
+	Datum value = pool_column(fill->row, fill->desc, column, &isnull);
 
 	if (isnull)
 		fill_column(fill, column, Int64GetDatum(wanted));
@@ -135,13 +139,13 @@ fill_id(RowFill *fill, const char *column, int64 wanted, int64 section_id)
 static HeapTuple
 fill_enrollment(HeapTuple row, TupleDesc desc)
 {
-	RowFill		fill = {row, desc, 0, {0}, {0}, {0}};
-	bool		isnull;
-	int64		section_id = DatumGetInt64(pool_column(row, desc, "section_id", &isnull));
-	bool		enrolled = pool_text_is(pool_column(row, desc, "status", &isnull), "enrolled");
+	RowFill fill = {row, desc, 0, {0}, {0}, {0}};
+	bool isnull;
+	int64 section_id = DatumGetInt64(pool_column(row, desc, "section_id", &isnull));
+	bool enrolled = pool_text_is(pool_column(row, desc, "status", &isnull), "enrolled");
 	EscrowEntry *entry = pool_pin_or_raise(&section_pool, section_id);
 	const SectionCopy *section = section_copy(entry, section_id);
-	Datum		schedule;
+	Datum schedule;
 
 	fill_id(&fill, "term_id", section->term_id, section_id);
 	fill_id(&fill, "course_id", section->course_id, section_id);
@@ -165,9 +169,9 @@ Datum
 fcfs_enrollment_fill(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	HeapTuple	row;
-	bool		section_null;
-	bool		status_null;
+	HeapTuple row;
+	bool section_null;
+	bool status_null;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
@@ -176,7 +180,7 @@ fcfs_enrollment_fill(PG_FUNCTION_ARGS)
 	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
 	(void) pool_column(row, RelationGetDescr(trigger->tg_relation), "section_id", &section_null);
 	(void) pool_column(row, RelationGetDescr(trigger->tg_relation), "status", &status_null);
-	if (!section_null && !status_null)	/* else the NOT NULL constraint says it best */
+	if (!section_null && !status_null) /* else the NOT NULL constraint says it best */
 		row = fill_enrollment(row, RelationGetDescr(trigger->tg_relation));
 	return PointerGetDatum(row);
 }
@@ -186,32 +190,36 @@ fcfs_enrollment_fill(PG_FUNCTION_ARGS)
 static CachedQuery carry_over = {
 	"UPDATE fcfs.enrollment e SET term_id = $2, course_id = $3, schedule = $4"
 	" WHERE e.section_id = $1 AND e.status = 'enrolled'",
-	4, {INT8OID, INT8OID, INT8OID, TSTZMULTIRANGEOID}, NULL
-};
+	4,
+	{INT8OID, INT8OID, INT8OID, TSTZMULTIRANGEOID},
+	NULL};
 
 static CachedQuery carry_over_ended = {
 	"UPDATE fcfs.enrollment e SET term_id = $2, course_id = $3"
 	" WHERE e.section_id = $1 AND e.status <> 'enrolled' AND (e.term_id, e.course_id) <> ($2, $3)",
-	3, {INT8OID, INT8OID, INT8OID}, NULL
-};
+	3,
+	{INT8OID, INT8OID, INT8OID},
+	NULL};
 
 static CachedQuery find_conflicts = {
 	"SELECT string_agg(DISTINCT format('%s (section %s)', e.student_id, x.section_id), ', ')"
 	" FROM fcfs.enrollment e JOIN fcfs.enrollment x"
-	" ON x.student_id = e.student_id AND x.status = 'enrolled' AND x.id <> e.id AND x.schedule && $2"
+	" ON x.student_id = e.student_id AND x.status = 'enrolled' AND x.id <> e.id AND x.schedule && "
+	"$2"
 	" WHERE e.section_id = $1 AND e.status = 'enrolled'",
-	2, {INT8OID, TSTZMULTIRANGEOID}, NULL
-};
+	2,
+	{INT8OID, TSTZMULTIRANGEOID},
+	NULL};
 
 /* Does anything change that enrollments copy? */
 bool
 section_changes_alone(HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
 {
 	static const char *const ids[] = {"term_id", "course_id"};
-	bool		old_null;
-	bool		new_null;
-	Datum		old_value;
-	Datum		new_value;
+	bool old_null;
+	bool new_null;
+	Datum old_value;
+	Datum new_value;
 
 	for (int i = 0; i < (int) lengthof(ids); i++)
 	{
@@ -226,12 +234,12 @@ section_changes_alone(HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
 
 /* Carries what has changed over to the enrollments; the pool is ours alone. */
 void
-section_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_attribute_unused(), HeapTuple new_row,
-				TupleDesc desc)
+section_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_attribute_unused(),
+				HeapTuple new_row, TupleDesc desc)
 {
-	bool		isnull;
-	Datum		values[4];
-	Datum		conflict[2];
+	bool isnull;
+	Datum values[4];
+	Datum conflict[2];
 
 	values[0] = pool_column(new_row, desc, "id", &isnull);
 	values[1] = pool_column(new_row, desc, "term_id", &isnull);
@@ -243,13 +251,15 @@ section_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_a
 	(void) query_read(&find_conflicts, conflict, NULL, 1);
 	(void) query_value(0, 1, &isnull);
 	if (!isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_EXCLUSION_VIOLATION),
-				 errmsg("the new meetings of section " INT64_FORMAT " clash with the timetable of its students",
-						DatumGetInt64(values[0])),
-				 errdetail("Students in conflict: %s.", SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
-				 err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"), err_generic_string(PG_DIAG_TABLE_NAME, "enrollment"),
-				 err_generic_string(PG_DIAG_CONSTRAINT_NAME, "enrollment_no_overlap")));
+		ereport(ERROR, (errcode(ERRCODE_EXCLUSION_VIOLATION),
+						errmsg("the new meetings of section " INT64_FORMAT
+							   " clash with the timetable of its students",
+							   DatumGetInt64(values[0])),
+						errdetail("Students in conflict: %s.",
+								  SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
+						err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
+						err_generic_string(PG_DIAG_TABLE_NAME, "enrollment"),
+						err_generic_string(PG_DIAG_CONSTRAINT_NAME, "enrollment_no_overlap")));
 	(void) query_write(&carry_over, values, NULL);
 	(void) query_write(&carry_over_ended, values, NULL);
 	SPI_finish();
@@ -266,13 +276,17 @@ touched_sections(const char *what)
 		return "SELECT c.section_id FROM changed c";
 	if (strcmp(what, "section") == 0)
 		return "SELECT c.id FROM changed c JOIN before b ON b.id = c.id"
-			" WHERE (c.starts_on, c.ends_on, c.term_id) IS DISTINCT FROM (b.starts_on, b.ends_on, b.term_id)";
+			   " WHERE (c.starts_on, c.ends_on, c.term_id) IS DISTINCT FROM (b.starts_on, "
+			   "b.ends_on, b.term_id)";
 	if (strcmp(what, "term") == 0)
-		return "SELECT s.id FROM fcfs.section s JOIN changed c ON c.id = s.term_id JOIN before b ON b.id = c.id"
-			" WHERE (c.starts_on, c.ends_on, c.time_zone) IS DISTINCT FROM (b.starts_on, b.ends_on, b.time_zone)";
+		return "SELECT s.id FROM fcfs.section s JOIN changed c ON c.id = s.term_id JOIN before b "
+			   "ON b.id = c.id"
+			   " WHERE (c.starts_on, c.ends_on, c.time_zone) IS DISTINCT FROM (b.starts_on, "
+			   "b.ends_on, b.time_zone)";
 	if (strcmp(what, "truncated") == 0)
 		return "SELECT s.id FROM fcfs.section s WHERE s.schedule <> '{}'";
-	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("unknown trigger argument \"%s\"", what)));
+	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+					errmsg("unknown trigger argument \"%s\"", what)));
 }
 
 /* Sections in order of id, locked, so that two such changes come one after the
@@ -280,10 +294,11 @@ touched_sections(const char *what)
 static Datum
 lock_touched_sections(const char *what, bool *none)
 {
-	char	   *sql = psprintf("WITH touched AS MATERIALIZED ("
-							   "SELECT s.id FROM fcfs.section s WHERE s.id IN (%s) ORDER BY s.id FOR NO KEY UPDATE)"
-							   " SELECT array_agg(t.id) FROM touched t",
-							   touched_sections(what));
+	char *sql = psprintf(
+		"WITH touched AS MATERIALIZED ("
+		"SELECT s.id FROM fcfs.section s WHERE s.id IN (%s) ORDER BY s.id FOR NO KEY UPDATE)"
+		" SELECT array_agg(t.id) FROM touched t",
+		touched_sections(what));
 
 	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not find the sections whose schedule changes");
@@ -297,23 +312,24 @@ Datum
 fcfs_schedule_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	Oid			argtypes[1] = {INT8ARRAYOID};
-	Datum		sections;
-	bool		none;
+	Oid argtypes[1] = {INT8ARRAYOID};
+	Datum sections;
+	bool none;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) || trigger->tg_trigger->tgnargs != 1)
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function must be fired by an AFTER STATEMENT trigger with one argument")));
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function must be fired by an AFTER STATEMENT trigger with one argument")));
 	SPI_connect();
 	if (SPI_register_trigger_data(trigger) != SPI_OK_TD_REGISTER)
 		elog(ERROR, "could not register transition tables");
 	sections = lock_touched_sections(trigger->tg_trigger->tgargs[0], &none);
-	if (!none &&
-		SPI_execute_with_args("UPDATE fcfs.section s SET schedule = w.schedule"
-							  " FROM (SELECT u.id, fcfs.section_schedule(u.id) AS schedule FROM unnest($1) AS u (id)) w"
-							  " WHERE s.id = w.id AND s.schedule <> w.schedule",
-							  1, argtypes, &sections, NULL, false, 0) != SPI_OK_UPDATE)
+	if (!none && SPI_execute_with_args("UPDATE fcfs.section s SET schedule = w.schedule"
+									   " FROM (SELECT u.id, fcfs.section_schedule(u.id) AS "
+									   "schedule FROM unnest($1) AS u (id)) w"
+									   " WHERE s.id = w.id AND s.schedule <> w.schedule",
+									   1, argtypes, &sections, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not update the schedules of sections");
 	SPI_finish();
 	return PointerGetDatum(NULL);

@@ -22,20 +22,20 @@
 /* A copy of a slot as it was at one moment. */
 typedef struct SlotView
 {
-	bool		used;
-	EscrowKey	key;
-	int64		capacity;
-	int64		remaining;
-	int64		in_flight;
-	uint32		pins;
-	uint32		waiters;
-	uint64		changes;
+	bool used;
+	EscrowKey key;
+	int64 capacity;
+	int64 remaining;
+	int64 in_flight;
+	uint32 pins;
+	uint32 waiters;
+	uint64 changes;
 } SlotView;
 
 static SlotView
 view_slot(EscrowSlot *slot)
 {
-	SlotView	view;
+	SlotView view;
 
 	SpinLockAcquire(&slot->mutex);
 	view.used = slot->used && slot->key.database == MyDatabaseId;
@@ -74,11 +74,11 @@ fcfs_pools(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < escrow_slot_count(); i++)
 	{
-		SlotView	view = view_slot(escrow_slot_number(i));
-		PoolKind   *kind = view.used ? kind_of_slot(&view) : NULL;
-		bool		unlimited = view.capacity >= ESCROW_UNLIMITED / 2;
-		Datum		values[7];
-		bool		nulls[7] = {false};
+		SlotView view = view_slot(escrow_slot_number(i));
+		PoolKind *kind = view.used ? kind_of_slot(&view) : NULL;
+		bool unlimited = view.capacity >= ESCROW_UNLIMITED / 2;
+		Datum values[7];
+		bool nulls[7] = {false};
 
 		if (kind == NULL)
 			continue;
@@ -104,10 +104,10 @@ compare_slot(EscrowSlot *slot, PoolKind *kind)
 {
 	for (int i = 0; i < VERIFY_TRIES; i++)
 	{
-		SlotView	before = view_slot(slot);
+		SlotView before = view_slot(slot);
 		EscrowBalance balance = {0};
-		SlotView	after;
-		EscrowLoad	load;
+		SlotView after;
+		EscrowLoad load;
 
 		if (!before.used || before.pins > 0)
 			continue;
@@ -118,11 +118,11 @@ compare_slot(EscrowSlot *slot, PoolKind *kind)
 		if (load != ESCROW_LOAD_COMMITTED)
 			return "the escrow has a pool that does not exist";
 		if (balance.capacity != after.capacity)
-			return psprintf("the escrow has capacity " INT64_FORMAT ", the table " INT64_FORMAT, after.capacity,
-							balance.capacity);
+			return psprintf("the escrow has capacity " INT64_FORMAT ", the table " INT64_FORMAT,
+							after.capacity, balance.capacity);
 		if (balance.capacity - balance.claimed != after.remaining)
-			return psprintf("the escrow has " INT64_FORMAT " left, the tables " INT64_FORMAT, after.remaining,
-							balance.capacity - balance.claimed);
+			return psprintf("the escrow has " INT64_FORMAT " left, the tables " INT64_FORMAT,
+							after.remaining, balance.capacity - balance.claimed);
 		if (after.in_flight != 0)
 			return psprintf(INT64_FORMAT " units are in flight in no transaction", after.in_flight);
 		return NULL;
@@ -142,11 +142,11 @@ fcfs_escrow_differences(PG_FUNCTION_ARGS)
 	for (int i = 0; i < escrow_slot_count(); i++)
 	{
 		EscrowSlot *slot = escrow_slot_number(i);
-		SlotView	view = view_slot(slot);
-		PoolKind   *kind = view.used ? kind_of_slot(&view) : NULL;
+		SlotView view = view_slot(slot);
+		PoolKind *kind = view.used ? kind_of_slot(&view) : NULL;
 		const char *difference = kind ? compare_slot(slot, kind) : NULL;
-		Datum		values[3];
-		bool		nulls[3] = {false};
+		Datum values[3];
+		bool nulls[3] = {false};
 
 		CHECK_FOR_INTERRUPTS();
 		if (difference == NULL)
@@ -174,8 +174,8 @@ PG_FUNCTION_INFO_V1(fcfs_reload_pool);
 Datum
 fcfs_reload_pool(PG_FUNCTION_ARGS)
 {
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	int64		id = PG_GETARG_INT64(1);
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int64 id = PG_GETARG_INT64(1);
 
 	PreventCommandIfReadOnly("reload_pool()");
 	for (PoolKind *kind = pool_kinds_next(NULL); kind; kind = pool_kinds_next(kind))
@@ -191,6 +191,7 @@ fcfs_reload_pool(PG_FUNCTION_ARGS)
 		pool_freeze_or_raise(kind, entry);
 		PG_RETURN_VOID();
 	}
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no kind of pool \"%s\"", name),
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("there is no kind of pool \"%s\"", name),
 					errhint("Kinds are section, item and coupon.")));
 }
