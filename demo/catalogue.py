@@ -207,8 +207,8 @@ def check_dates(catalogue):
     dated = sorted((m.on_date, s.where) for s in catalogue.sections.values() for m in s.meetings if m.on_date)
     if not dated:
         return []
-    middle = dated[len(dated) // 2][0]
-    return [f"{where}: {date} is more than a year from most other dates"
+    middle, there = dated[len(dated) // 2]
+    return [f"{where}: {date} is more than a year from {middle} ({there})"
             for date, where in dated if abs(date - middle) > LONGEST_TERM]
 
 
@@ -323,8 +323,10 @@ def main():
     arguments = parse_arguments()
     try:
         catalogue = read(arguments.sections, arguments.courses)
-    except (BadCatalogue, OSError) as error:
+    except BadCatalogue as error:
         sys.exit(f"{error}\nnothing was loaded")
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}\nnothing was loaded")
     print("\n".join(catalogue.notices), file=sys.stderr, end="\n" * bool(catalogue.notices))
     if not arguments.check:
         import psycopg2
