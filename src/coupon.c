@@ -6,9 +6,17 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "operation.h"
 #include "pool.h"
@@ -24,25 +32,14 @@ issue_units(const PoolKind *kind, HeapTuple row, TupleDesc desc)
 																								: 1;
 }
 
-static CachedQuery find_limit = {
-	"SELECT c.per_user_limit::bigint FROM fcfs.coupon c WHERE c.id = $1", 1, {INT8OID}, NULL};
-
-/* The limit as we see it: while we change it, the slot has the old one. */
-static int64
-per_user_limit(EscrowEntry *entry, int64 coupon_id)
+/* What every call must know of a coupon, in the order of .facts below. */
+typedef enum CouponFact
 {
-	Datum argument = Int64GetDatum(coupon_id);
-	int64 limit = escrow_per_person(entry);
-
-	if (escrow_is_frozen(entry))
-	{
-		SPI_connect();
-		if (query_read(&find_limit, &argument, NULL, 1) > 0)
-			limit = query_int64(0, 1, limit);
-		SPI_finish();
-	}
-	return limit;
-}
+	COUPON_OPENS_AT,
+	COUPON_CLOSES_AT,
+	COUPON_STRICT_ORDER,
+	COUPON_PER_USER_LIMIT
+} CouponFact;
 
 static void
 raise_per_user_limit(int64 coupon_id, int64 limit)
@@ -64,13 +61,17 @@ check_ordinal(const PoolKind *kind, EscrowEntry *entry, HeapTuple row, TupleDesc
 	int64 coupon_id = DatumGetInt64(heap_getattr(row, kind->claim_attributes[0], desc, &isnull));
 	int64 ordinal = DatumGetInt32(heap_getattr(row, kind->claim_attributes[2], desc, &isnull));
 
-	if (issue_units(kind, row, desc) > 0 && ordinal > 1)
-	{
-		int64 limit = per_user_limit(entry, coupon_id);
+	EscrowFacts facts;
+	int64 limit;
 
-		if (ordinal > limit)
-			raise_per_user_limit(coupon_id, limit);
-	}
+	/* The first of a user is within any limit: no need to look. */
+	if (ordinal == 1 || issue_units(kind, row, desc) == 0)
+		return;
+	if (!pool_facts(&coupon_pool, entry, coupon_id, &facts))
+		return;
+	limit = DatumGetInt32(facts.values[COUPON_PER_USER_LIMIT]);
+	if (ordinal < 1 || ordinal > limit)
+		raise_per_user_limit(coupon_id, limit);
 }
 
 static bool
@@ -114,8 +115,8 @@ PoolKind coupon_pool = {
 	.capacity_constraint = "coupon_quota",
 	.not_found = REFUSAL_COUPON_NOT_FOUND,
 	.sold_out = REFUSAL_COUPON_EXHAUSTED,
-	.claim_columns = {"coupon_id", "status", "user_ordinal"},
-	.load = {"SELECT c.quota, i.claimed, i.arrival, c.per_user_limit::bigint"
+	.claim_columns = {"coupon_id", "status", "user_ordinal", "user_id"},
+	.load = {"SELECT c.quota, i.claimed, i.arrival"
 			 " FROM fcfs.coupon c CROSS JOIN LATERAL ("
 			 " SELECT count(*) FILTER (WHERE i.status <> 'revoked') AS claimed, max(i.arrival) AS "
 			 "arrival"
@@ -124,6 +125,11 @@ PoolKind coupon_pool = {
 			 1,
 			 {INT8OID},
 			 NULL},
+	.facts = {"SELECT c.opens_at, c.closes_at, c.strict_order, c.per_user_limit FROM fcfs.coupon c "
+			  "WHERE c.id = $1",
+			  1,
+			  {INT8OID},
+			  NULL},
 	.referenced = {"SELECT 1 FROM fcfs.coupon_issue i WHERE i.coupon_id = $1", 1, {INT8OID}, NULL},
 	.claimed_units = issue_units,
 	.check_claim = check_ordinal,
@@ -132,19 +138,14 @@ PoolKind coupon_pool = {
 
 /* issue_coupon ---------------------------------------------------------------------- */
 
-/* Coupon $1, and the smallest ordinal that user $2 does not have yet. */
-static CachedQuery judge_issue = {
-	"SELECT c.opens_at, c.closes_at, c.strict_order, c.per_user_limit,"
-	" CASE WHEN NOT EXISTS (SELECT FROM fcfs.coupon_issue i"
-	" WHERE i.coupon_id = c.id AND i.user_id = $2 AND i.status <> 'revoked') THEN 1"
-	" WHEN c.per_user_limit > 1 THEN ("
-	" SELECT min(n.ordinal) FROM generate_series(1, c.per_user_limit) AS n (ordinal)"
+/* The smallest ordinal up to $3 that user $2 does not have of coupon $1. */
+static CachedQuery free_ordinal = {
+	"SELECT min(n.ordinal) FROM generate_series(1, $3) AS n (ordinal)"
 	" WHERE NOT EXISTS (SELECT FROM fcfs.coupon_issue i"
-	" WHERE i.coupon_id = c.id AND i.user_id = $2 AND i.status <> 'revoked' AND i.user_ordinal = "
-	"n.ordinal)) END"
-	" FROM fcfs.coupon c WHERE c.id = $1",
-	2,
-	{INT8OID, INT8OID},
+	" WHERE i.coupon_id = $1 AND i.user_id = $2 AND i.status <> 'revoked' AND i.user_ordinal = "
+	"n.ordinal)",
+	3,
+	{INT8OID, INT8OID, INT4OID},
 	NULL};
 
 static CachedQuery insert_issue = {
@@ -154,43 +155,96 @@ static CachedQuery insert_issue = {
 	{INT8OID, INT8OID, INT4OID, INT8OID, TIMESTAMPTZOID},
 	NULL};
 
+/*
+ * How many of a coupon a user has. Straight through the unique index: this is
+ * looked at in every call, also in those that are told that nothing is left.
+ */
+static int
+count_issued(int64 coupon_id, int64 user_id)
+{
+	const PoolKind *kind = &coupon_pool;
+	Relation table = table_open(kind->escrow.claim_table, NoLock); /* pinned: it is locked */
+	Oid index = get_relname_relid("coupon_issue_once_a_user", RelationGetNamespace(table));
+	Snapshot snapshot;
+	SysScanDesc scan;
+	ScanKeyData keys[2];
+	HeapTuple row;
+	int count = 0;
+
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyInit(&keys[0], kind->claim_attributes[0], BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(coupon_id));
+	ScanKeyInit(&keys[1], kind->claim_attributes[3], BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(user_id));
+	scan = systable_beginscan(table, index, OidIsValid(index), snapshot, 2, keys);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+		count += (int) issue_units(kind, row, RelationGetDescr(table));
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(table, NoLock);
+	return count;
+}
+
+/* Writes the row of a coupon that the user has not got limit times yet. */
+static int64
+write_issue(const Call *call, int issued, int limit, int64 arrival)
+{
+	Datum values[5];
+	bool isnull;
+
+	values[0] = Int64GetDatum(call->arguments[0]);
+	values[1] = Int64GetDatum(call->arguments[1]);
+	values[2] = Int32GetDatum(1);
+	if (issued > 0)
+	{
+		Datum search[3] = {values[0], values[1], Int32GetDatum(limit)};
+
+		(void) query_read(&free_ordinal, search, NULL, 1);
+		values[2] = query_value(0, 1, &isnull);
+	}
+	values[3] = Int64GetDatum(arrival);
+	values[4] = TimestampTzGetDatum(call->arrived_at);
+	if (query_write(&insert_issue, values, NULL) != 1)
+		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+						errmsg("a trigger suppressed the coupon")));
+	return query_int64(0, 1, 0);
+}
+
 /* issue_coupon(coupon_id, user_id) */
 static bool
 run_issue_coupon(Call *call)
 {
 	int64 coupon_id = call->arguments[0];
 	int64 user_id = call->arguments[1];
-	Datum values[5] = {Int64GetDatum(coupon_id), Int64GetDatum(user_id)};
 	EscrowEntry *entry;
+	EscrowFacts facts;
 	RefusalCode refused;
+	int limit;
+	int issued;
 	int64 arrival;
-	bool has_all;
 
 	if (!call_begin(call, LOCK_USER, user_id))
 		return false;
 	refused = pool_pin(&coupon_pool, coupon_id, &entry);
+	if (refused == REFUSAL_NONE && !pool_facts(&coupon_pool, entry, coupon_id, &facts))
+		refused = REFUSAL_COUPON_NOT_FOUND;
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "coupon " INT64_FORMAT, coupon_id);
-	if (query_read(&judge_issue, values, NULL, 1) == 0)
-		return call_refuse(call, REFUSAL_COUPON_NOT_FOUND, "coupon " INT64_FORMAT, coupon_id);
-	if (call->arrived_at < query_time(0, 1, DT_NOEND))
+	if (call->arrived_at < DatumGetTimestampTz(facts.values[COUPON_OPENS_AT]))
 		return call_refuse(call, REFUSAL_COUPON_NOT_STARTED, NULL);
-	if (call->arrived_at >= query_time(0, 2, DT_NOBEGIN))
+	if (call->arrived_at >= DatumGetTimestampTz(facts.values[COUPON_CLOSES_AT]))
 		return call_refuse(call, REFUSAL_COUPON_CLOSED, NULL);
-	values[2] = query_value(0, 5, &has_all);
-	if (has_all)
+	limit = DatumGetInt32(facts.values[COUPON_PER_USER_LIMIT]);
+	issued = count_issued(coupon_id, user_id);
+	if (issued >= limit)
 		return call_refuse(call, REFUSAL_COUPON_ALREADY_ISSUED,
 						   "coupon " INT64_FORMAT ", user " INT64_FORMAT, coupon_id, user_id);
-
-	refused = pool_claim(&coupon_pool, entry, coupon_id, query_bool(0, 3), 1, &arrival);
+	refused = pool_claim(&coupon_pool, entry, coupon_id,
+						 DatumGetBool(facts.values[COUPON_STRICT_ORDER]), 1, &arrival);
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "coupon " INT64_FORMAT, coupon_id);
-	values[3] = Int64GetDatum(arrival);
-	values[4] = TimestampTzGetDatum(call->arrived_at);
-	if (query_write(&insert_issue, values, NULL) != 1)
-		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
-						errmsg("a trigger suppressed the coupon")));
-	return call_done(call, query_int64(0, 1, 0));
+	return call_done(call, write_issue(call, issued, limit, arrival));
 }
 
 static Operation issue_coupon = {

@@ -43,7 +43,7 @@ PoolKind section_pool = {
 	.load = {"SELECT s.capacity::bigint,"
 			 " (SELECT count(*) FROM fcfs.enrollment e WHERE e.section_id = s.id AND e.status = "
 			 "'enrolled'),"
-			 " NULL::bigint, NULL::bigint"
+			 " NULL::bigint"
 			 " FROM fcfs.section s WHERE s.id = $1",
 			 1,
 			 {INT8OID},

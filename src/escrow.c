@@ -318,6 +318,12 @@ pin_local(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 	return pin_own(kind, key, entry);
 }
 
+static bool
+is_retired(const EscrowEntry *entry)
+{
+	return entry->retired_level > 0 && entry->revived_level == 0;
+}
+
 /*
  * Pins a pool to the end of the transaction (or of the subtransaction, if that
  * rolls back), loading it if need be. Waits while somebody has it alone.
@@ -330,7 +336,7 @@ escrow_pin(const EscrowKind *kind, int64 id, EscrowEntry **entry)
 
 	*entry = ledger_find(&key);
 	if (*entry)
-		return ESCROW_OK;
+		return is_retired(*entry) ? ESCROW_NO_POOL : ESCROW_OK;
 	LockRelationOid(kind->claim_table, RowExclusiveLock);
 	if (!escrow_shared())
 		return pin_local(kind, &key, entry);
@@ -370,6 +376,31 @@ escrow_freeze(EscrowEntry *entry)
 	answer = escrow_wait(entry->slot, decide_alone, NULL, true, name, false);
 	lock_log_slow_wait(name, wait_since, wait_holder_pid);
 	return answer;
+}
+
+/* We have deleted the pool, which we have alone: for us it is gone. */
+void
+escrow_retire(EscrowEntry *entry)
+{
+	Assert(entry->frozen_level > 0);
+	entry->retired_level = GetCurrentTransactionNestLevel();
+	entry->revived_level = 0;
+}
+
+/* A pool was made. Of interest only if we have deleted one with that id. */
+void
+escrow_revive(const EscrowKind *kind, int64 id, int64 capacity)
+{
+	EscrowKey key = {MyDatabaseId, kind->pool_table, id};
+	EscrowEntry *entry = ledger_find(&key);
+	int64 old_capacity;
+
+	if (entry == NULL || !is_retired(entry))
+		return;
+	entry->revived_level = GetCurrentTransactionNestLevel();
+	old_capacity = entry->slot->capacity + entry->sums.capacity;
+	if (escrow_change_capacity(entry, old_capacity, capacity) != ESCROW_OK)
+		elog(ERROR, "pool " INT64_FORMAT " was deleted with units claimed", id);
 }
 
 bool
@@ -554,11 +585,47 @@ escrow_available(EscrowEntry *entry)
 	return remaining + Max(entry->sums.pending, 0);
 }
 
-/* The rule for one person that was loaded with the pool. */
-int64
-escrow_per_person(const EscrowEntry *entry)
+/*
+ * The facts kept in the slot. False if they must be read from the tables: no
+ * longer true, or changed by ourselves. version is then for escrow_facts_keep().
+ */
+bool
+escrow_facts(EscrowEntry *entry, EscrowFacts *facts, uint64 *version)
 {
-	return entry->slot->per_person;
+	EscrowSlot *slot = entry->slot;
+	bool kept;
+
+	SpinLockAcquire(&slot->mutex);
+	*version = slot->facts_version;
+	kept = slot->facts_kept == slot->facts_version;
+	*facts = slot->facts;
+	SpinLockRelease(&slot->mutex);
+	return kept && !entry->facts_changed;
+}
+
+/* Keeps facts read after version was seen, unless a change has committed since
+ * or they are only ours. */
+void
+escrow_facts_keep(EscrowEntry *entry, const EscrowFacts *facts, uint64 version)
+{
+	EscrowSlot *slot = entry->slot;
+
+	if (entry->facts_changed)
+		return;
+	SpinLockAcquire(&slot->mutex);
+	if (slot->facts_version == version)
+	{
+		slot->facts = *facts;
+		slot->facts_kept = version;
+	}
+	SpinLockRelease(&slot->mutex);
+}
+
+/* We have changed the definition: the slot's facts are over once we end. */
+void
+escrow_facts_change(EscrowEntry *entry)
+{
+	entry->facts_changed = true;
 }
 
 uint64

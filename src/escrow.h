@@ -22,9 +22,19 @@ typedef struct EscrowBalance
 {
 	int64 capacity;
 	int64 claimed;
-	int64 arrival;    /* highest number in the table, 0 if none */
-	int64 per_person; /* carried in the slot for the pool's rules */
+	int64 arrival; /* highest number in the table, 0 if none */
 } EscrowBalance;
+
+/*
+ * A few values of the pool's definition that its rules need at every call, kept
+ * in the slot; what they mean is the caller's.
+ */
+#define ESCROW_FACTS 4
+
+typedef struct EscrowFacts
+{
+	Datum values[ESCROW_FACTS]; /* of types passed by value; NULL is 0 */
+} EscrowFacts;
 
 typedef enum EscrowLoad
 {
@@ -63,6 +73,10 @@ extern EscrowAnswer escrow_pin(const EscrowKind *kind, int64 id, EscrowEntry **e
 /* Pool alone: all others have ended, new ones wait until we end. */
 extern EscrowAnswer escrow_freeze(EscrowEntry *entry);
 
+/* The pool's row is gone, or there again, as this transaction sees it. */
+extern void escrow_retire(EscrowEntry *entry);
+extern void escrow_revive(const EscrowKind *kind, int64 id, int64 capacity);
+
 extern EscrowAnswer escrow_take(EscrowEntry *entry, int64 units, int64 *arrival);
 extern void escrow_give(EscrowEntry *entry, int64 units, bool expected);
 extern EscrowAnswer escrow_change_capacity(EscrowEntry *entry, int64 old_capacity,
@@ -74,7 +88,9 @@ extern void escrow_prepay(EscrowEntry *entry, int64 units);
 extern int64 escrow_use_prepaid(EscrowEntry *entry, int64 units);
 
 extern int64 escrow_available(EscrowEntry *entry);
-extern int64 escrow_per_person(const EscrowEntry *entry);
+extern bool escrow_facts(EscrowEntry *entry, EscrowFacts *facts, uint64 *version);
+extern void escrow_facts_keep(EscrowEntry *entry, const EscrowFacts *facts, uint64 version);
+extern void escrow_facts_change(EscrowEntry *entry);
 extern bool escrow_is_frozen(const EscrowEntry *entry);
 extern uint64 escrow_serial(const EscrowEntry *entry);
 extern TimestampTz escrow_overdue_at(EscrowEntry *entry);

@@ -179,7 +179,8 @@ escrow_slot_fill(EscrowSlot *slot, const EscrowKey *key, const EscrowBalance *ba
 	slot->remaining = balance->capacity - balance->claimed;
 	slot->in_flight = 0;
 	slot->arrival = balance->arrival;
-	slot->per_person = balance->per_person;
+	slot->facts_version = 1;
+	slot->facts_kept = 0;
 	slot->overdue_at = DT_NOBEGIN;
 	slot->frozen_by = -1;
 	slot->pins = 1;

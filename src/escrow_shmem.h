@@ -41,7 +41,9 @@ typedef struct EscrowSlot
 	int64 remaining;           /* below 0 only if the tables broke the rule */
 	int64 in_flight;           /* units that open transactions may yet free */
 	int64 arrival;             /* last number given out */
-	int64 per_person;          /* rule of the pool, 0 if none; set at load */
+	EscrowFacts facts;         /* of the definition; true if the versions agree */
+	uint64 facts_version;      /* raised when a change of them has committed */
+	uint64 facts_kept;         /* the version that facts are of */
 	TimestampTz overdue_at;    /* no hold is overdue before this */
 	int frozen_by;             /* proc number of who has it alone, or -1 */
 	uint32 pins;               /* transactions that may still change it */

@@ -362,6 +362,8 @@ finish_entry(EscrowEntry *entry, bool committed)
 	slot->in_flight -= entry->sums.in_flight;
 	if (entry->frozen_level > 0)
 		slot->frozen_by = -1;
+	if (entry->facts_changed)
+		slot->facts_version++;
 	Assert(slot->in_flight >= 0 && slot->pins > 0);
 	slot->pins--;
 	sleepers = slot->waiters > 0;
@@ -483,6 +485,10 @@ commit_subtransaction(int level)
 	{
 		if (entries[i]->frozen_level == level)
 			entries[i]->frozen_level--;
+		if (entries[i]->retired_level == level)
+			entries[i]->retired_level--;
+		if (entries[i]->revived_level == level)
+			entries[i]->revived_level--;
 	}
 	for (int i = 0; i < MAX_GATES; i++)
 	{
@@ -556,6 +562,10 @@ abort_subtransaction(int level)
 	{
 		if (entries[i]->frozen_level >= level)
 			thaw(entries[i]);
+		if (entries[i]->retired_level >= level)
+			entries[i]->retired_level = 0;
+		if (entries[i]->revived_level >= level)
+			entries[i]->revived_level = 0;
 	}
 	for (int i = 0; i < MAX_GATES && gates[i].level > 0; i++)
 	{

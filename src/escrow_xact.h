@@ -30,12 +30,15 @@ struct EscrowEntry
 	bool made_here; /* the pool was made by this transaction */
 	EscrowKey key;
 	const EscrowKind *kind;
-	uint64 serial;    /* never the same for two pins in a session */
-	int position;     /* in the ledger */
-	int level;        /* nesting level that pinned it */
-	int frozen_level; /* that froze it, 0 if none */
-	bool forget;      /* was changed while frozen: load anew */
-	int change;       /* newest of its changes, -1 if none */
+	uint64 serial;      /* never the same for two pins in a session */
+	int position;       /* in the ledger */
+	int level;          /* nesting level that pinned it */
+	int frozen_level;   /* that froze it, 0 if none */
+	int retired_level;  /* that deleted the pool, 0 if none */
+	int revived_level;  /* that made it again since, 0 if none */
+	bool forget;        /* was changed while frozen: load anew */
+	bool facts_changed; /* the definition was changed: facts are read anew */
+	int change;         /* newest of its changes, -1 if none */
 	EscrowSums sums;
 };
 

@@ -79,7 +79,6 @@ pool_load(const EscrowKind *escrow, int64 id, EscrowBalance *balance)
 		balance->capacity = query_int64(0, 1, ESCROW_UNLIMITED);
 		balance->claimed = query_int64(0, 2, 0);
 		balance->arrival = query_int64(0, 3, 0);
-		balance->per_person = query_int64(0, 4, 0);
 	}
 	/* Claims on a pool that only we see are ours: their triggers count them. */
 	if (result == ESCROW_LOAD_OWN)
@@ -160,6 +159,34 @@ pool_pin(PoolKind *kind, int64 id, EscrowEntry **entry)
 {
 	pool_resolve(kind);
 	return pool_refusal(kind, escrow_pin(&kind->escrow, id, entry));
+}
+
+/*
+ * The facts of a pool's definition, from the slot as long as they are true.
+ * False if the pool, although pinned, is gone: we have deleted it ourselves.
+ */
+bool
+pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts)
+{
+	Datum argument = Int64GetDatum(id);
+	uint64 version;
+	bool found;
+
+	if (escrow_facts(entry, facts, &version))
+		return true;
+	SPI_connect();
+	found = query_read(&kind->facts, &argument, NULL, 1) > 0;
+	for (int i = 0; found && i < Min(ESCROW_FACTS, SPI_tuptable->tupdesc->natts); i++)
+	{
+		bool isnull;
+
+		Assert(TupleDescAttr(SPI_tuptable->tupdesc, i)->attbyval);
+		facts->values[i] = query_value(0, i + 1, &isnull);
+	}
+	SPI_finish();
+	if (found)
+		escrow_facts_keep(entry, facts, version);
+	return found;
 }
 
 /* Takes units, after ending the holds that are overdue if that is needed. */
@@ -477,6 +504,7 @@ pool_retire(PoolKind *kind, int64 id)
 						err_generic_string(
 							PG_DIAG_CONSTRAINT_NAME,
 							psprintf("%s_%s_fkey", kind->claim_table, kind->claim_columns[0]))));
+	escrow_retire(entry);
 }
 
 static void
@@ -504,10 +532,13 @@ pool_update(PoolKind *kind, HeapTuple old_row, HeapTuple new_row, TupleDesc desc
 	if (old_id != new_id)
 	{
 		pool_retire(kind, old_id);
+		escrow_revive(&kind->escrow, new_id, new_capacity);
 		return;
 	}
 	if (old_capacity != new_capacity)
 		pool_change_capacity(kind, new_id, old_capacity, new_capacity);
+	if (kind->facts.sql)
+		escrow_facts_change(pool_pin_or_raise(kind, new_id));
 	if (kind->changes_alone && kind->changes_alone(old_row, new_row, desc))
 	{
 		EscrowEntry *entry = pool_pin_or_raise(kind, new_id);
@@ -523,7 +554,10 @@ pool_carry_over(const TriggerData *trigger)
 	PoolKind *kind = pool_kind_of(RelationGetRelid(trigger->tg_relation));
 	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
 
-	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		escrow_revive(&kind->escrow, pool_id_column(trigger->tg_trigtuple, desc),
+					  pool_capacity(kind, trigger->tg_trigtuple, desc));
+	else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		pool_update(kind, trigger->tg_trigtuple, trigger->tg_newtuple, desc);
 	else
 		pool_retire(kind, pool_id_column(trigger->tg_trigtuple, desc));
@@ -531,7 +565,7 @@ pool_carry_over(const TriggerData *trigger)
 
 PG_FUNCTION_INFO_V1(fcfs_pool_changed);
 
-/* AFTER UPDATE OR DELETE ROW trigger of the tables of pools. */
+/* AFTER ROW trigger of the tables of pools. */
 Datum
 fcfs_pool_changed(PG_FUNCTION_ARGS)
 {

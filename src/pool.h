@@ -14,7 +14,7 @@
 #include "plan_cache.h"
 #include "refusal.h"
 
-#define POOL_CLAIM_COLUMNS 3
+#define POOL_CLAIM_COLUMNS 4
 
 /* What one kind of pool is. Each operation file describes its own. */
 typedef struct PoolKind
@@ -32,8 +32,10 @@ typedef struct PoolKind
 	const char *claim_columns[POOL_CLAIM_COLUMNS];
 	AttrNumber claim_attributes[POOL_CLAIM_COLUMNS];
 
-	/* $1 id: capacity (NULL unlimited), claimed, highest arrival, per person */
+	/* $1 id: capacity (NULL unlimited), claimed, highest arrival */
 	CachedQuery load;
+	/* $1 id: the definition's facts, see EscrowFacts. No sql: the kind has none */
+	CachedQuery facts;
 	/* $1 id: a row if anything, even a claim that is over, refers to it */
 	CachedQuery referenced;
 
@@ -59,6 +61,7 @@ extern void pool_resolve(PoolKind *kind);
 extern RefusalCode pool_pin(PoolKind *kind, int64 id, EscrowEntry **entry);
 extern RefusalCode pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool strict_order,
 							  int64 units, int64 *arrival);
+extern bool pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts);
 extern EscrowEntry *pool_pin_or_raise(PoolKind *kind, int64 id);
 extern void pool_freeze_or_raise(PoolKind *kind, EscrowEntry *entry);
 extern void pool_give_as_expected(bool expected);

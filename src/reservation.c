@@ -54,7 +54,7 @@ PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM},
 					  .load = {"SELECT i.stock,"
 							   " (SELECT sum(l.quantity) FROM fcfs.reservation_line l WHERE "
 							   "l.item_id = i.id AND l.active),"
-							   " NULL::bigint, NULL::bigint"
+							   " NULL::bigint"
 							   " FROM fcfs.item i WHERE i.id = $1",
 							   1,
 							   {INT8OID},

@@ -203,7 +203,7 @@ AS 'MODULE_PATHNAME', 'fcfs_enrollment_fill';
 COMMENT ON FUNCTION fcfs.enrollment_fill() IS
     'Trigger: fills in what an enrollment copies from its section, and refuses what disagrees with it.';
 
-CREATE TRIGGER pool_changed AFTER UPDATE OR DELETE ON fcfs.section
+CREATE TRIGGER pool_changed AFTER INSERT OR UPDATE OR DELETE ON fcfs.section
     FOR EACH ROW EXECUTE FUNCTION fcfs.pool_changed();
 CREATE TRIGGER enrollment_fill BEFORE INSERT OR UPDATE
     ON fcfs.enrollment
