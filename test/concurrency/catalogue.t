@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 sys.dont_write_bytecode = True
-from load import Tap, connect, counts, nothing_left, rows, value
+from load import Tap, counts, nothing_left, rows, value
 from ucsd import files
 
 FIRST = datetime.date(2022, 3, 28)          # of classes; a Monday
@@ -88,12 +88,9 @@ class Conflicts:
 
 
 def credits_of(units):
-    """The least of what is written; of a sequence, its first part."""
-    if not units:
-        return 4
-    if re.fullmatch(r"\d+(-\d+){2,}", units):
-        return float(units.split("-")[0])
-    return min(float(number) for number in re.findall(r"\d+(?:\.\d+)?", units))
+    """The first number written; of several to choose from, the least of these."""
+    firsts = [re.search(r"\d+(?:\.\d+)?", choice) for choice in re.split(r",|\bor\b", units)]
+    return min((float(first[0]) for first in firsts if first), default=4.0)
 
 
 def load(tap, data):
@@ -134,16 +131,14 @@ def meetings_of(text):
             yield WEEKDAYS[day] + 1, None, start, end
 
 
-def conflicts_found(connection):
+def conflicts_found():
     """With how many other sections each one clashes, by the extension's schedules."""
-    with connection.cursor() as cursor:
-        cursor.execute("""
-            WITH same AS MATERIALIZED (SELECT schedule, count(*) AS n FROM fcfs.section WHERE schedule <> '{}' GROUP BY schedule),
-            clash AS MATERIALIZED (
-                SELECT a.schedule, sum(b.n) - 1 AS n FROM same a JOIN same b ON a.schedule && b.schedule GROUP BY a.schedule)
-            SELECT c.code || ' ' || s.code, coalesce(k.n, 0)::integer
-            FROM fcfs.section s JOIN fcfs.course c ON c.id = s.course_id LEFT JOIN clash k ON k.schedule = s.schedule""")
-        return dict(cursor.fetchall())
+    return counts("""
+        WITH same AS MATERIALIZED (SELECT schedule, count(*) AS n FROM fcfs.section WHERE schedule <> '{}' GROUP BY schedule),
+        clash AS MATERIALIZED (
+            SELECT a.schedule, sum(b.n) - 1 AS n FROM same a JOIN same b ON a.schedule && b.schedule GROUP BY a.schedule)
+        SELECT c.code || ' ' || s.code, coalesce(k.n, 0)::integer
+        FROM fcfs.section s JOIN fcfs.course c ON c.id = s.course_id LEFT JOIN clash k ON k.schedule = s.schedule""")
 
 
 def enrolls_into_pairs(tap, counted, sections):
@@ -180,7 +175,7 @@ with Tap() as tap, tempfile.TemporaryDirectory() as directory:
     loads_whole(tap, data, sections, parts)
 
     counted = Conflicts({key: calendar(texts) for key, texts in parts.items()})
-    wanted, found = counted.of_each(), conflicts_found(connect())
+    wanted, found = counted.of_each(), conflicts_found()
     untimed = sum(1 for meetings in counted.calendars.values() if not meetings)
     tap.equal(value("SELECT count(*) FROM fcfs.section WHERE schedule = '{}'"), untimed, f"{untimed} sections have no fixed time")
     tap.equal(sum(found.values()) // 2, sum(wanted.values()) // 2,

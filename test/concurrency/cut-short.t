@@ -33,13 +33,20 @@ class Client:
                     self.connection = connect(application_name="client")
                     self.cursor = self.connection.cursor()
                     self.cursor.execute("SET deadlock_timeout = '5ms'")
-                self.cursor.execute("ROLLBACK")
                 self.transaction()
+                self.cursor.execute("ROLLBACK")
             except (errors.QueryCanceled, errors.LockNotAvailable, errors.DeadlockDetected) as error:
                 self.seen[error.pgcode] += 1
+                self.abort()
             except (psycopg2.OperationalError, psycopg2.InterfaceError):
                 self.seen["terminated"] += 1
                 self.connection = None
+
+    def abort(self):
+        try:
+            self.cursor.execute("ROLLBACK")
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            self.connection = None
 
     def transaction(self):
         self.cursor.execute(f"SET statement_timeout = {self.random.choice((0, 0, 3, 10, 30))};"

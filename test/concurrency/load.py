@@ -1,6 +1,6 @@
 """What the tests under load share: TAP, connections, pgbench, a small world, and
 the question what a load has left behind."""
-import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -17,6 +17,10 @@ INSERT INTO fcfs.term (id, code, enroll_opens_at, enroll_closes_at, starts_on, e
 VALUES (1, 'T', {ALWAYS}, '2099-02-02', '2099-05-01');
 INSERT INTO fcfs.student (id) SELECT generate_series(1, 5000);
 """
+
+
+def shortened(text):
+    return text if len(text) <= 1000 else text[:1000] + " …"
 
 
 class Tap:
@@ -47,7 +51,11 @@ class Tap:
         return good
 
     def equal(self, got, wanted, name):
-        return self.ok(got == wanted, name, f"got    {got}", f"wanted {wanted}")
+        if isinstance(got, dict) and isinstance(wanted, dict):
+            differ = [key for key in {**wanted, **got} if got.get(key) != wanted.get(key)]
+            return self.ok(not differ, name, len(differ), *(
+                shortened(f"{key}: got {got.get(key)}, wanted {wanted.get(key)}") for key in differ[:20]))
+        return self.ok(got == wanted, name, shortened(f"got    {got}"), shortened(f"wanted {wanted}"))
 
     @staticmethod
     def diag(text):
@@ -61,8 +69,13 @@ def connect(**options):
     return connection
 
 
+@functools.cache
+def main_connection():
+    return connect()
+
+
 def rows(sql, *values):
-    with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
+    with main_connection().cursor() as cursor:
         cursor.execute(sql, values or None)
         return cursor.fetchall() if cursor.description else []
 
