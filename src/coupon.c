@@ -138,12 +138,15 @@ PoolKind coupon_pool = {
 
 /* issue_coupon ---------------------------------------------------------------------- */
 
-/* The smallest ordinal up to $3 that user $2 does not have of coupon $1. */
+/* The smallest ordinal up to $3 that user $2 does not have of coupon $1: it is 1,
+ * or one more than one the user has. */
 static CachedQuery free_ordinal = {
-	"SELECT min(n.ordinal) FROM generate_series(1, $3) AS n (ordinal)"
-	" WHERE NOT EXISTS (SELECT FROM fcfs.coupon_issue i"
-	" WHERE i.coupon_id = $1 AND i.user_id = $2 AND i.status <> 'revoked' AND i.user_ordinal = "
-	"n.ordinal)",
+	"WITH mine AS MATERIALIZED ("
+	" SELECT i.user_ordinal AS ordinal FROM fcfs.coupon_issue i"
+	" WHERE i.coupon_id = $1 AND i.user_id = $2 AND i.status <> 'revoked')"
+	" SELECT min(n.ordinal) FROM ("
+	" SELECT 1 AS ordinal UNION ALL SELECT m.ordinal + 1 FROM mine m WHERE m.ordinal < $3) AS n"
+	" WHERE n.ordinal NOT IN (SELECT m.ordinal FROM mine m)",
 	3,
 	{INT8OID, INT8OID, INT4OID},
 	NULL};
