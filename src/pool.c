@@ -45,7 +45,10 @@ pool_kinds_next(PoolKind *previous)
 	return NULL;
 }
 
-/* The tables have other oids after DROP EXTENSION and CREATE EXTENSION. */
+/*
+ * The tables have other oids after DROP EXTENSION and CREATE EXTENSION. The old
+ * ones stay until they are asked for anew: whoever runs now has them in use.
+ */
 static void
 pool_forget_tables(Datum arg pg_attribute_unused(), Oid relation)
 {
@@ -55,7 +58,7 @@ pool_forget_tables(Datum arg pg_attribute_unused(), Oid relation)
 
 		if (relation == InvalidOid || relation == escrow->pool_table ||
 			relation == escrow->claim_table)
-			escrow->pool_table = escrow->claim_table = InvalidOid;
+			kinds[i]->resolved = false;
 	}
 }
 
@@ -93,7 +96,7 @@ pool_resolve(PoolKind *kind)
 {
 	Oid schema;
 
-	if (OidIsValid(kind->escrow.claim_table) && OidIsValid(kind->escrow.pool_table))
+	if (kind->resolved)
 		return;
 	schema = get_namespace_oid("fcfs", false);
 	kind->escrow.pool_table = get_relname_relid(kind->pool_table, schema);
@@ -107,7 +110,8 @@ pool_resolve(PoolKind *kind)
 		if (kind->claim_columns[i])
 			kind->claim_attributes[i] =
 				get_attnum(kind->escrow.claim_table, kind->claim_columns[i]);
-	}
+		kind->resolved = true;
+}
 }
 
 static PoolKind *

@@ -20,6 +20,7 @@
 typedef struct PoolKind
 {
 	EscrowKind escrow; /* its tables are looked up by name */
+	bool resolved;     /* they have been, and are still those */
 	const char *name;  /* as stat_pools and verify() show it */
 	const char *pool_table;
 	const char *claim_table;
