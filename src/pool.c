@@ -110,7 +110,8 @@ pool_resolve(PoolKind *kind)
 		if (kind->claim_columns[i])
 			kind->claim_attributes[i] =
 				get_attnum(kind->escrow.claim_table, kind->claim_columns[i]);
-		kind->resolved = true;
+	}
+	kind->resolved = true;
 }
 }
 
