@@ -113,7 +113,6 @@ pool_resolve(PoolKind *kind)
 	}
 	kind->resolved = true;
 }
-}
 
 static PoolKind *
 pool_kind_of(Oid relation)
