@@ -251,6 +251,19 @@ lock_try(const LOCKTAG *tag, LOCKMODE mode)
 }
 
 /*
+ * How many wait for a lock that is held. The server counts all who have asked
+ * for it, the one who has it included; only in a waiting line that one, the
+ * first, is waiting too.
+ */
+static int
+lock_waiters(LockName name, const LOCKTAG *tag)
+{
+	bool is_line = name.lock_class > LOCK_SHORT && name.lock_class < LOCK_SECTION_LOAD;
+
+	return LockWaiterCount(tag) - (is_line ? 0 : 1);
+}
+
+/*
  * Takes a lock to the end of the transaction. Waits as long as the current
  * call may still wait, then answers LOCK_TIMED_OUT; answers LOCK_CROWDED
  * without waiting when fcfs.max_waiters wait already.
@@ -271,7 +284,7 @@ lock_acquire(LockName name, LOCKMODE mode)
 	if (lock_try(&tag, mode))
 		return LOCK_GRANTED;
 
-	if (fcfs_max_waiters > 0 && LockWaiterCount(&tag) >= fcfs_max_waiters)
+	if (fcfs_max_waiters > 0 && lock_waiters(name, &tag) >= fcfs_max_waiters)
 		return LOCK_CROWDED;
 	left = lock_time_left();
 	if (left <= 0)
