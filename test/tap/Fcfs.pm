@@ -57,11 +57,11 @@ FROM generate_series(1, 10) s, generate_series(1, 5, 2) w;
 INSERT INTO fcfs.meeting (section_id, on_date, starts_at, ends_at)
 SELECT s, date '2099-06-12' - s, '19:00', '24:00' FROM generate_series(1, 8) s;
 INSERT INTO fcfs.grade (student_id, course_id, term_id, points) VALUES (1, 9, 2, 4.0);
-SELECT count(*) FROM generate_series(1, 12) student, generate_series(1, 12) section, fcfs.try_enroll(student, section);
+SELECT count(*) FROM generate_series(1, 9) student, generate_series(1, 12) section, fcfs.try_enroll(student, section);
 SELECT count(*) FROM generate_series(1, 6) student, fcfs.try_cancel_enrollment(student, 2);
-SELECT count(*) FROM generate_series(20, 22) student, fcfs.try_enroll(student, 2, 'key of ' || student);
+SELECT count(*) FROM generate_series(20, 26) student, fcfs.try_enroll(student, 2, 'key of ' || student);
 -- A policy passed over by an administrator is a legal state.
-INSERT INTO fcfs.enrollment (student_id, section_id) SELECT 30, s FROM generate_series(1, 8) s;
+INSERT INTO fcfs.enrollment (student_id, section_id) SELECT 30, s FROM generate_series(3, 10) s;
 INSERT INTO fcfs.event (code, sale_opens_at, sale_closes_at, max_per_customer) VALUES ('show', $always, 4);
 INSERT INTO fcfs.item (event_id, code, stock, price, strict_order)
 VALUES (1, 'hall', 20, 1000, false), (1, 'stalls', 5, 2500, true), (NULL, 'poster', NULL, 300, false);
@@ -79,6 +79,7 @@ SELECT count(*) FROM generate_series(1, 20) u, fcfs.try_issue_coupon(1, 1 + u / 
 SELECT count(*) FROM generate_series(1, 20) u, fcfs.try_issue_coupon(2, u);
 SELECT count(*) FROM generate_series(1, 2) u, fcfs.try_issue_coupon(3, u, 'refused');
 UPDATE fcfs.coupon_issue SET status = 'revoked' WHERE user_id IN (2, 7);
+SELECT count(*) FROM generate_series(21, 30) u, fcfs.try_issue_coupon(1, u);
 UPDATE fcfs.coupon_issue SET status = 'redeemed', redeemed_at = now(), reference = 'r' WHERE user_id = 3;
 SELECT fcfs.person_id('somebody'), fcfs.person_id('somebody else');
 END
@@ -192,16 +193,18 @@ sub wait_until_blocked
 }
 
 # All that is in the tables of the extension and in its sequences, a line a table.
+# (A standby sees sequences some numbers ahead, so their part can be left out.)
 sub state_of
 {
-	my ($node, $database) = @_;
-	return $node->safe_psql($database, <<'END');
+	my ($node, $database, $without_sequences) = @_;
+	my $kinds = $without_sequences ? "'r'" : "'r', 'S'";
+	return $node->safe_psql($database, <<"END");
 SELECT c.relname,
        (xpath('/row/r/text()', query_to_xml(CASE c.relkind
            WHEN 'S' THEN format('SELECT last_value || '' '' || is_called AS r FROM fcfs.%I', c.relname)
-           ELSE format('SELECT count(*) || '' '' || md5(coalesce(string_agg(t::text, E''\n'' ORDER BY t::text COLLATE "C"), '''')) AS r FROM fcfs.%I t', c.relname)
+           ELSE format('SELECT count(*) || '' '' || md5(coalesce(string_agg(t::text, E''\\n'' ORDER BY t::text COLLATE "C"), '''')) AS r FROM fcfs.%I t', c.relname)
        END, false, true, '')))[1]
-FROM pg_class c WHERE c.relnamespace = 'fcfs'::regnamespace AND c.relkind IN ('r', 'S')
+FROM pg_class c WHERE c.relnamespace = 'fcfs'::regnamespace AND c.relkind IN ($kinds)
 ORDER BY c.relname
 END
 }

@@ -28,6 +28,7 @@ for my $what (sort keys %touching)
 {
 	is(prepare($touching{$what}), '0A000', "$what cannot be prepared");
 	is($node->safe_psql('postgres', 'SELECT gid FROM pg_prepared_xacts'), '', "$what: nothing is prepared");
+	$node->psql('postgres', "ROLLBACK PREPARED 'p'");
 }
 nothing_left($node, 'after it');
 

@@ -13,10 +13,10 @@ sub sell_out
 {
 	my ($database) = @_;
 	return $node->safe_psql($database, "INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES (1, 'K', 3, ${\ALWAYS});"
-		. 'SELECT code, count(*), max(arrival) FROM generate_series(1, 5) u, fcfs.try_issue_coupon(1, u) o '
-		. 'LEFT JOIN LATERAL (SELECT arrival FROM fcfs.coupon_issue WHERE id = o.id) i ON true GROUP BY 1 ORDER BY 1');
+		. 'SELECT code, count(*) FROM generate_series(1, 5) u, fcfs.try_issue_coupon(1, u) GROUP BY 1 ORDER BY 1;'
+		. 'SELECT max(arrival) FROM fcfs.coupon_issue');
 }
-my $sold_out = "COUPON_EXHAUSTED|2|\nOK|3|3";
+my $sold_out = "COUPON_EXHAUSTED|2\nOK|3\n3";
 
 is(sell_out('postgres'), $sold_out, 'before: sold out');
 $node->safe_psql('postgres', 'DROP EXTENSION pg_fcfs; CREATE EXTENSION pg_fcfs');
