@@ -55,15 +55,19 @@ raise_per_user_limit(int64 coupon_id, int64 limit)
 
 /* The unique index allows one row an ordinal; this bounds the ordinals. */
 static void
-check_ordinal(const PoolKind *kind, EscrowEntry *entry, HeapTuple row, TupleDesc desc)
+check_issue(const PoolKind *kind, EscrowEntry *entry, HeapTuple row, TupleDesc desc)
 {
 	bool isnull;
 	int64 coupon_id = DatumGetInt64(heap_getattr(row, kind->claim_attributes[0], desc, &isnull));
 	int64 ordinal = DatumGetInt32(heap_getattr(row, kind->claim_attributes[2], desc, &isnull));
 
 	EscrowFacts facts;
+	int64 arrival;
 	int64 limit;
 
+	arrival = DatumGetInt64(heap_getattr(row, kind->claim_attributes[4], desc, &isnull));
+	if (!isnull)
+		escrow_arrival_above(entry, arrival);
 	/* The first of a user is within any limit: no need to look. */
 	if (ordinal == 1 || issue_units(kind, row, desc) == 0)
 		return;
@@ -115,7 +119,7 @@ PoolKind coupon_pool = {
 	.capacity_constraint = "coupon_quota",
 	.not_found = REFUSAL_COUPON_NOT_FOUND,
 	.sold_out = REFUSAL_COUPON_EXHAUSTED,
-	.claim_columns = {"coupon_id", "status", "user_ordinal", "user_id"},
+	.claim_columns = {"coupon_id", "status", "user_ordinal", "user_id", "arrival"},
 	.load = {"SELECT c.quota, i.claimed, i.arrival"
 			 " FROM fcfs.coupon c CROSS JOIN LATERAL ("
 			 " SELECT count(*) FILTER (WHERE i.status <> 'revoked') AS claimed, max(i.arrival) AS "
@@ -132,7 +136,7 @@ PoolKind coupon_pool = {
 			  NULL},
 	.referenced = {"SELECT 1 FROM fcfs.coupon_issue i WHERE i.coupon_id = $1", 1, {INT8OID}, NULL},
 	.claimed_units = issue_units,
-	.check_claim = check_ordinal,
+	.check_claim = check_issue,
 	.changes_alone = limit_changes,
 	.changed = limit_changed};
 

@@ -75,6 +75,18 @@ answer_of_lock(LockAnswer answer)
 
 /* Waiting -------------------------------------------------------------------- */
 
+/* Milliseconds this wait may still last: the call's bound, and lock_timeout. */
+static int
+wait_time_left(void)
+{
+	int left = lock_time_left();
+
+	if (LockTimeout > 0)
+		left = Min(left, LockTimeout - (int) TimestampDifferenceMilliseconds(
+										   wait_since, GetCurrentTimestamp()));
+	return left;
+}
+
 static bool
 decided(EscrowSlot *slot, EscrowDecide decide, void *state)
 {
@@ -95,7 +107,7 @@ sleep_on_slot(EscrowSlot *slot, EscrowDecide decide, void *state)
 	ConditionVariablePrepareToSleep(&slot->changed);
 	while (!(result = decided(slot, decide, state)))
 	{
-		int left = Min(lock_time_left(), DeadlockTimeout);
+		int left = Min(wait_time_left(), DeadlockTimeout);
 
 		if (left <= 0 || ConditionVariableTimedSleep(&slot->changed, left, PG_WAIT_EXTENSION))
 			break;
@@ -115,7 +127,7 @@ watch_holders(EscrowSlot *slot, EscrowDecide decide, void *state, bool any_pin)
 
 		if (decided(slot, decide, state))
 			return true;
-		left = lock_time_left();
+		left = wait_time_left();
 		if (left <= 0)
 			return false;
 		CHECK_FOR_INTERRUPTS();
@@ -231,72 +243,78 @@ load_shared(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 }
 
 /*
- * Pins a pool whose slot was not there. Answers ESCROW_OK without an entry if
- * there is no slot to be had.
+ * Pins a pool whose slot was not there. Without an entry, the caller looks
+ * again: somebody else has loaded it and has it alone. full: there is no slot
+ * to be had.
  */
 static EscrowAnswer
-pin_by_loading(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
+pin_by_loading(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry, bool *full)
 {
 	LockName load = {LOCK_LOAD_OF(kind->lock_class), key->id};
 	LockAnswer answer = lock_acquire(load, ExclusiveLock);
 	EscrowAnswer loaded = ESCROW_OK;
 	EscrowSlot *slot;
 
+	*full = false;
 	if (answer != LOCK_GRANTED)
 		return answer_of_lock(answer);
 	switch (escrow_slot_pin(key, &slot))
 	{
 		case ESCROW_ABSENT:
 			loaded = load_shared(kind, key, entry);
+			*full = loaded == ESCROW_OK && *entry == NULL;
 			break;
 		case ESCROW_PINNED: /* somebody else has loaded it meanwhile */
 			*entry = ledger_add(kind, key, slot);
 			break;
-		case ESCROW_FROZEN: /* and has it alone: the caller looks again */
+		case ESCROW_FROZEN:
 			break;
 	}
 	lock_release(load, ExclusiveLock);
 	return loaded;
 }
 
+/* Waits until nobody else has the pool alone. */
+static EscrowAnswer
+wait_for_thaw(EscrowSlot *slot, const EscrowKey *key, LockName name)
+{
+	ThawState thaw = {*key};
+	EscrowAnswer answer = escrow_wait(slot, decide_thawed, &thaw, true, name, false);
+
+	lock_log_slow_wait(name, wait_since, wait_holder_pid);
+	return answer;
+}
+
 static EscrowAnswer
 pin_shared(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 {
 	LockName name = {kind->lock_class, key->id};
+	EscrowAnswer answer = ESCROW_OK;
 	EscrowSlot *slot;
-	EscrowAnswer answer;
+	bool full = false;
 
-	for (;;)
+	while (*entry == NULL && answer == ESCROW_OK)
 	{
 		ledger_reserve();
 		switch (escrow_slot_pin(key, &slot))
 		{
 			case ESCROW_PINNED:
 				*entry = ledger_add(kind, key, slot);
-				return ESCROW_OK;
-			case ESCROW_FROZEN:
-			{
-				ThawState thaw = {*key};
-
-				answer = escrow_wait(slot, decide_thawed, &thaw, true, name, false);
-				lock_log_slow_wait(name, wait_since, wait_holder_pid);
-				if (answer != ESCROW_OK)
-					return answer;
 				break;
-			}
+			case ESCROW_FROZEN:
+				answer = wait_for_thaw(slot, key, name);
+				break;
 			case ESCROW_ABSENT:
-				answer = pin_by_loading(kind, key, entry);
-				if (answer != ESCROW_OK || *entry)
-					return answer;
-				if (escrow_slot_pin(key, &slot) == ESCROW_ABSENT)
+				answer = pin_by_loading(kind, key, entry, &full);
+				if (full)
 				{
 					close_gate(kind);
-					return pin_own(kind, key, entry);
+					answer = pin_own(kind, key, entry);
 				}
-				Assert(false);
 				break;
 		}
 	}
+	return answer;
 }
 
 /* Without shared memory: the pool's exclusive lock, and a count. */
@@ -652,23 +670,55 @@ escrow_hold_until(EscrowEntry *entry, TimestampTz expires_at)
 {
 	SpinLockAcquire(&entry->slot->mutex);
 	entry->slot->overdue_at = Min(entry->slot->overdue_at, expires_at);
+	entry->slot->holds++;
 	SpinLockRelease(&entry->slot->mutex);
 }
 
 /*
+ * To be called before overdue holds are reaped and the tables are asked for the
+ * earliest of the rest; the result is for escrow_reaped().
+ */
+EscrowReaping
+escrow_reap(EscrowEntry *entry)
+{
+	EscrowReaping reaping;
+
+	entry->reaped = true;
+	SpinLockAcquire(&entry->slot->mutex);
+	reaping.holds = entry->slot->holds;
+	reaping.others_in_flight = entry->slot->in_flight > entry->sums.in_flight;
+	SpinLockRelease(&entry->slot->mutex);
+	return reaping;
+}
+
+/*
  * Overdue holds were reaped, and earliest is what the tables say of the rest.
- * Holds in flight are not in the tables yet: with any, look again in a second.
+ * Holds that were in flight meanwhile may not have been in the tables yet: with
+ * any, look again in a second.
  */
 void
-escrow_reaped(EscrowEntry *entry, TimestampTz earliest)
+escrow_reaped(EscrowEntry *entry, EscrowReaping reaping, TimestampTz earliest)
 {
 	EscrowSlot *slot = entry->slot;
 	TimestampTz soon = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 1000);
 
 	SpinLockAcquire(&slot->mutex);
-	if (slot->in_flight > entry->sums.in_flight)
+	if (reaping.others_in_flight || slot->holds != reaping.holds)
 		earliest = Min(earliest, soon);
 	slot->overdue_at = earliest;
+	SpinLockRelease(&slot->mutex);
+}
+
+/* Numbers given out from now on are higher than one that a row has brought. */
+void
+escrow_arrival_above(EscrowEntry *entry, int64 arrival)
+{
+	EscrowSlot *slot = entry->slot;
+
+	if (slot->arrival >= arrival) /* it only grows */
+		return;
+	SpinLockAcquire(&slot->mutex);
+	slot->arrival = Max(slot->arrival, arrival);
 	SpinLockRelease(&slot->mutex);
 }
 

@@ -61,6 +61,13 @@ typedef enum EscrowAnswer
 	ESCROW_CROWDED
 } EscrowAnswer;
 
+/* What was known of a pool's holds before overdue ones were reaped. */
+typedef struct EscrowReaping
+{
+	uint64 holds;
+	bool others_in_flight;
+} EscrowReaping;
+
 /* One pool in the ledger of the transaction; valid until the transaction or
  * the subtransaction that pinned it ends. */
 typedef struct EscrowEntry EscrowEntry;
@@ -95,6 +102,8 @@ extern bool escrow_is_frozen(const EscrowEntry *entry);
 extern uint64 escrow_serial(const EscrowEntry *entry);
 extern TimestampTz escrow_overdue_at(EscrowEntry *entry);
 extern void escrow_hold_until(EscrowEntry *entry, TimestampTz expires_at);
-extern void escrow_reaped(EscrowEntry *entry, TimestampTz earliest);
+extern EscrowReaping escrow_reap(EscrowEntry *entry);
+extern void escrow_reaped(EscrowEntry *entry, EscrowReaping reaping, TimestampTz earliest);
+extern void escrow_arrival_above(EscrowEntry *entry, int64 arrival);
 
 #endif /* FCFS_ESCROW_H */

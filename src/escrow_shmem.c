@@ -182,6 +182,7 @@ escrow_slot_fill(EscrowSlot *slot, const EscrowKey *key, const EscrowBalance *ba
 	slot->facts_version = 1;
 	slot->facts_kept = 0;
 	slot->overdue_at = DT_NOBEGIN;
+	slot->holds = 0;
 	slot->frozen_by = -1;
 	slot->pins = 1;
 	slot->queue = 0;
@@ -189,12 +190,12 @@ escrow_slot_fill(EscrowSlot *slot, const EscrowKey *key, const EscrowBalance *ba
 }
 
 /*
- * Takes a slot that nobody uses out of the index and reserves it for us: used
- * is false and pins is 1, so that nobody else picks it. False if it is in use
- * after all. The caller holds no lock.
+ * Takes a slot that has that many pins (0, or 1 if it is ours) out of the
+ * index and reserves it for us: used is false and pins is 1, so that nobody
+ * else picks it. False if it is in use after all. The caller holds no lock.
  */
 static bool
-escrow_slot_evict(EscrowSlot *slot)
+escrow_slot_evict(EscrowSlot *slot, uint32 pins)
 {
 	EscrowKey key;
 	uint32 hash;
@@ -203,7 +204,7 @@ escrow_slot_evict(EscrowSlot *slot)
 
 	SpinLockAcquire(&slot->mutex);
 	key = slot->key;
-	evicted = slot->used && slot->pins == 0;
+	evicted = slot->used && slot->pins == pins;
 	SpinLockRelease(&slot->mutex);
 	if (!evicted)
 		return false;
@@ -212,7 +213,7 @@ escrow_slot_evict(EscrowSlot *slot)
 	partition = escrow_partition(hash);
 	LWLockAcquire(partition, LW_EXCLUSIVE);
 	SpinLockAcquire(&slot->mutex);
-	evicted = slot->used && slot->pins == 0 && memcmp(&slot->key, &key, sizeof(key)) == 0;
+	evicted = slot->used && slot->pins == pins && memcmp(&slot->key, &key, sizeof(key)) == 0;
 	if (evicted)
 	{
 		slot->used = false;
@@ -270,7 +271,7 @@ escrow_slot_allocate(void)
 		EscrowSlot *slot = &shared->slots[candidate];
 
 		/* A look without the lock first; both check again under it. */
-		if (slot->pins == 0 && (escrow_slot_reserve(slot) || escrow_slot_evict(slot)))
+		if (slot->pins == 0 && (escrow_slot_reserve(slot) || escrow_slot_evict(slot, 0)))
 			return candidate;
 	}
 	return -1;
@@ -310,12 +311,22 @@ escrow_slot_insert(const EscrowKey *key, const EscrowBalance *balance)
 	return NULL;
 }
 
-/* Takes a pool out of the index, if the slot is still its and unpinned. */
-void
-escrow_slot_forget(EscrowSlot *slot, const EscrowKey *key)
+/*
+ * Takes a pool that we have alone out of the index. Nobody can have pinned it
+ * when it thaws: who waits for that finds it gone and loads it anew. False if we
+ * do not have it alone; then it stays, and pinned.
+ */
+bool
+escrow_slot_forget(EscrowSlot *slot)
 {
-	if (memcmp(&slot->key, key, sizeof(*key)) == 0 && escrow_slot_evict(slot))
-		escrow_slot_unreserve(slot);
+	Assert(slot->pins > 0);
+	if (slot->frozen_by != compat_my_proc_number() || !escrow_slot_evict(slot, 1))
+		return false;
+	SpinLockAcquire(&slot->mutex);
+	slot->frozen_by = -1;
+	slot->pins = 0;
+	SpinLockRelease(&slot->mutex);
+	return true;
 }
 
 /* Takes all unpinned pools of a table out of the index. */
@@ -329,7 +340,7 @@ escrow_slots_forget_table(Oid pool_table)
 		EscrowSlot *slot = &shared->slots[i];
 
 		if (slot->used && slot->key.database == MyDatabaseId &&
-			slot->key.pool_table == pool_table && escrow_slot_evict(slot))
+			slot->key.pool_table == pool_table && escrow_slot_evict(slot, 0))
 			escrow_slot_unreserve(slot);
 	}
 }

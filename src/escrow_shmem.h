@@ -45,6 +45,7 @@ typedef struct EscrowSlot
 	uint64 facts_version;      /* raised when a change of them has committed */
 	uint64 facts_kept;         /* the version that facts are of */
 	TimestampTz overdue_at;    /* no hold is overdue before this */
+	uint64 holds;              /* counts what was told of overdue_at */
 	int frozen_by;             /* proc number of who has it alone, or -1 */
 	uint32 pins;               /* transactions that may still change it */
 	uint32 queue;              /* callers in line for uncertain units */
@@ -79,7 +80,7 @@ extern bool escrow_shared(void);
 extern EscrowLookup escrow_slot_pin(const EscrowKey *key, EscrowSlot **slot);
 extern EscrowSlot *escrow_slot_insert(const EscrowKey *key, const EscrowBalance *balance);
 extern void escrow_slot_fill(EscrowSlot *slot, const EscrowKey *key, const EscrowBalance *balance);
-extern void escrow_slot_forget(EscrowSlot *slot, const EscrowKey *key);
+extern bool escrow_slot_forget(EscrowSlot *slot);
 extern void escrow_slots_forget_table(Oid pool_table);
 extern int escrow_slot_count(void);
 extern EscrowSlot *escrow_slot_number(int number);

@@ -24,6 +24,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "escrow_xact.h"
 
 typedef struct EscrowChange
@@ -268,7 +269,6 @@ void
 ledger_froze(EscrowEntry *entry)
 {
 	entry->frozen_level = GetCurrentTransactionNestLevel();
-	entry->forget = true;
 	note_holding(entry);
 }
 
@@ -347,7 +347,34 @@ wake(EscrowSlot *slot, bool anybody)
 		ConditionVariableBroadcast(&slot->changed);
 }
 
-/* What the end of the transaction does to a slot, and nothing pins it more. */
+/* Thaws a slot if it was us who froze it; with the mutex held. */
+static void
+thaw_slot(EscrowSlot *slot)
+{
+	if (slot->frozen_by == compat_my_proc_number())
+		slot->frozen_by = -1;
+}
+
+/* Adds what is to be added at the end; with the mutex held. */
+static void
+apply_sums(EscrowEntry *entry, bool committed)
+{
+	EscrowSlot *slot = entry->slot;
+
+	slot->remaining += committed ? entry->sums.pending : entry->sums.taken;
+	slot->capacity += committed ? entry->sums.capacity : 0;
+	slot->in_flight -= entry->sums.in_flight;
+	Assert(slot->in_flight >= 0 && slot->pins > 0);
+	if (entry->facts_changed)
+		slot->facts_version++;
+	if (entry->reaped && !committed)
+		slot->overdue_at = DT_NOBEGIN; /* what we reaped is overdue again */
+}
+
+/*
+ * What the end of the transaction does to a slot, and nothing pins it more. One
+ * whose definition was changed goes while it is still frozen.
+ */
 static void
 finish_entry(EscrowEntry *entry, bool committed)
 {
@@ -357,19 +384,18 @@ finish_entry(EscrowEntry *entry, bool committed)
 	if (!entry->shared)
 		return;
 	SpinLockAcquire(&slot->mutex);
-	slot->remaining += committed ? entry->sums.pending : entry->sums.taken;
-	slot->capacity += committed ? entry->sums.capacity : 0;
-	slot->in_flight -= entry->sums.in_flight;
-	if (entry->frozen_level > 0)
-		slot->frozen_by = -1;
-	if (entry->facts_changed)
-		slot->facts_version++;
-	Assert(slot->in_flight >= 0 && slot->pins > 0);
-	slot->pins--;
+	apply_sums(entry, committed);
 	sleepers = slot->waiters > 0;
 	SpinLockRelease(&slot->mutex);
-	if (entry->forget)
-		escrow_slot_forget(slot, &entry->key);
+	if (entry->frozen_level == 0 || !escrow_slot_forget(slot))
+	{
+		SpinLockAcquire(&slot->mutex);
+		if (entry->frozen_level > 0)
+			thaw_slot(slot);
+		slot->pins--;
+		sleepers = slot->waiters > 0;
+		SpinLockRelease(&slot->mutex);
+	}
 	wake(slot, sleepers);
 }
 
@@ -511,6 +537,8 @@ undo_change(EscrowChange *change)
 	slot->remaining += change->sums.taken;
 	slot->in_flight -= change->sums.in_flight;
 	Assert(slot->in_flight >= 0);
+	if (entry->reaped)
+		slot->overdue_at = DT_NOBEGIN;
 	sleepers = slot->waiters > 0;
 	SpinLockRelease(&slot->mutex);
 	sums_add(&entry->sums, &change->sums, -1);
@@ -526,7 +554,7 @@ thaw(EscrowEntry *entry)
 	bool sleepers;
 
 	SpinLockAcquire(&slot->mutex);
-	slot->frozen_by = -1;
+	thaw_slot(slot);
 	sleepers = slot->waiters > 0;
 	SpinLockRelease(&slot->mutex);
 	entry->frozen_level = 0;

@@ -36,7 +36,7 @@ struct EscrowEntry
 	int frozen_level;   /* that froze it, 0 if none */
 	int retired_level;  /* that deleted the pool, 0 if none */
 	int revived_level;  /* that made it again since, 0 if none */
-	bool forget;        /* was changed while frozen: load anew */
+	bool reaped;        /* overdue holds were ended, and are overdue again if we abort */
 	bool facts_changed; /* the definition was changed: facts are read anew */
 	int change;         /* newest of its changes, -1 if none */
 	EscrowSums sums;

@@ -104,10 +104,12 @@ fcfs_ids_brought(PG_FUNCTION_ARGS)
 	sequence = getIdentitySequence(RelationGetRelid(table), 1, false);
 	if (highest > last_value(sequence))
 	{
-		/* Nobody draws from it between the look and the change. */
+		/* Nobody draws from it between the look and the change. What setval
+		 * does is there at once, so the lock need not last. */
 		LockRelationOid(sequence, ShareRowExclusiveLock);
 		if (highest > last_value(sequence))
 			DirectFunctionCall2(setval_oid, ObjectIdGetDatum(sequence), Int64GetDatum(highest));
+		UnlockRelationOid(sequence, ShareRowExclusiveLock);
 	}
 	return PointerGetDatum(NULL);
 }

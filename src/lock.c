@@ -38,6 +38,10 @@ void
 lock_call_begin(LockCall *call, TimestampTz arrived_at)
 {
 	call->outer = current_call;
+	call->save_lock_timeout = LockTimeout;
+	/* Waits for rows, which the server does for us, have the same bound. */
+	if (fcfs_lock_timeout > 0 && (LockTimeout == 0 || LockTimeout > fcfs_lock_timeout))
+		LockTimeout = fcfs_lock_timeout;
 	if (current_call)
 		call->deadline = current_call->deadline;
 	else
@@ -53,6 +57,7 @@ void
 lock_call_end(LockCall *call)
 {
 	Assert(current_call == call);
+	LockTimeout = call->save_lock_timeout;
 	current_call = call->outer;
 }
 
@@ -250,6 +255,13 @@ lock_try(const LOCKTAG *tag, LOCKMODE mode)
 	return result != LOCKACQUIRE_NOT_AVAIL;
 }
 
+/* Is it the waiting line of a pool? */
+static bool
+lock_is_line(LockName name)
+{
+	return name.lock_class > LOCK_SHORT && name.lock_class < LOCK_SECTION_LOAD;
+}
+
 /*
  * How many wait for a lock that is held. The server counts all who have asked
  * for it, the one who has it included; only in a waiting line that one, the
@@ -258,9 +270,7 @@ lock_try(const LOCKTAG *tag, LOCKMODE mode)
 static int
 lock_waiters(LockName name, const LOCKTAG *tag)
 {
-	bool is_line = name.lock_class > LOCK_SHORT && name.lock_class < LOCK_SECTION_LOAD;
-
-	return LockWaiterCount(tag) - (is_line ? 0 : 1);
+	return LockWaiterCount(tag) - (lock_is_line(name) ? 0 : 1);
 }
 
 /*
@@ -295,7 +305,8 @@ lock_acquire(LockName name, LOCKMODE mode)
 	wait.tag = &tag;
 	wait.mode = mode;
 	granted = lock_wait_bounded(&wait, left, 0);
-	lock_log_slow_wait(name, since, holder_pid);
+	if (!lock_is_line(name)) /* else it is part of a longer wait, which is logged */
+		lock_log_slow_wait(name, since, holder_pid);
 	return granted ? LOCK_GRANTED : LOCK_TIMED_OUT;
 }
 

@@ -58,6 +58,7 @@ typedef struct LockCall
 	struct LockCall *outer;
 	TimestampTz deadline; /* DT_NOEND: none */
 	LockName last;
+	int save_lock_timeout; /* the server's lock_timeout outside of the call */
 } LockCall;
 
 extern void lock_call_begin(LockCall *call, TimestampTz arrived_at);

@@ -193,22 +193,31 @@ pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts)
 	return found;
 }
 
+/* Ends overdue holds until units are free, or there are none left to end. */
+static void
+pool_reap(const PoolKind *kind, EscrowEntry *entry, int64 id, int64 units)
+{
+	bool more = kind->reap != NULL;
+
+	while (more && escrow_available(entry) < units &&
+		   escrow_overdue_at(entry) <= GetCurrentTimestamp())
+		more = kind->reap(entry, id);
+}
+
 /* Takes units, after ending the holds that are overdue if that is needed. */
 static EscrowAnswer
 pool_take(const PoolKind *kind, EscrowEntry *entry, int64 id, int64 units, int64 *arrival)
 {
 	EscrowAnswer answer;
 
-	if (kind->reap && escrow_available(entry) < units &&
-		escrow_overdue_at(entry) <= GetCurrentTimestamp())
-		kind->reap(entry, id);
+	pool_reap(kind, entry, id, units);
 	answer = escrow_take(entry, units, arrival);
-	/* While we waited, more of them may have become overdue. */
-	if (answer == ESCROW_NOT_ENOUGH && kind->reap &&
-		escrow_overdue_at(entry) <= GetCurrentTimestamp())
+	if (answer == ESCROW_NOT_ENOUGH && kind->reap)
 	{
-		kind->reap(entry, id);
-		answer = escrow_take(entry, units, arrival);
+		/* While we waited, more of them may have become overdue. */
+		pool_reap(kind, entry, id, units);
+		if (escrow_available(entry) >= units)
+			answer = escrow_take(entry, units, arrival);
 	}
 	return answer;
 }

@@ -14,7 +14,7 @@
 #include "plan_cache.h"
 #include "refusal.h"
 
-#define POOL_CLAIM_COLUMNS 4
+#define POOL_CLAIM_COLUMNS 5
 
 /* What one kind of pool is. Each operation file describes its own. */
 typedef struct PoolKind
@@ -45,8 +45,8 @@ typedef struct PoolKind
 	/* Refuses a counted row that breaks another invariant. May be NULL. */
 	void (*check_claim)(const struct PoolKind *kind, EscrowEntry *entry, HeapTuple row,
 						TupleDesc desc);
-	/* Ends holds that are overdue. May be NULL. */
-	void (*reap)(EscrowEntry *entry, int64 id);
+	/* Ends some holds that are overdue; true if there may be more. May be NULL. */
+	bool (*reap)(EscrowEntry *entry, int64 id);
 	/* A change of the pool's row under which nobody may claim. May be NULL. */
 	void (*changed)(EscrowEntry *entry, HeapTuple old_row, HeapTuple new_row, TupleDesc desc);
 	bool (*changes_alone)(HeapTuple old_row, HeapTuple new_row, TupleDesc desc);

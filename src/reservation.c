@@ -40,7 +40,7 @@ line_units(const PoolKind *kind, HeapTuple row, TupleDesc desc)
 	return DatumGetInt32(heap_getattr(row, kind->claim_attributes[2], desc, &isnull));
 }
 
-static void reap_item(EscrowEntry *entry, int64 item_id);
+static bool reap_item(EscrowEntry *entry, int64 item_id);
 
 PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM},
 					  .name = "item",
@@ -103,19 +103,23 @@ reap(TimestampTz now, int max_rows, const int64 *item_id)
 	return query_write(&reap_holds, values, nulls);
 }
 
-/* Ends overdue holds of one item and notes when the next one will be. */
-static void
+/* Ends overdue holds of one item and notes when the next one will be. True if
+ * there may be more. */
+static bool
 reap_item(EscrowEntry *entry, int64 item_id)
 {
 	Datum argument = Int64GetDatum(item_id);
 	TimestampTz earliest = DT_NOEND;
+	EscrowReaping reaping = escrow_reap(entry);
+	uint64 ended;
 
 	SPI_connect();
-	(void) reap(GetCurrentTimestamp(), REAP_ROWS, &item_id);
+	ended = reap(GetCurrentTimestamp(), REAP_ROWS, &item_id);
 	if (query_read(&next_overdue, &argument, NULL, 1) > 0)
 		earliest = query_time(0, 1, DT_NOEND);
-	escrow_reaped(entry, earliest);
+	escrow_reaped(entry, reaping, earliest);
 	SPI_finish();
+	return ended == REAP_ROWS;
 }
 
 PG_FUNCTION_INFO_V1(fcfs_expire_reservations);
@@ -231,9 +235,8 @@ fcfs_reservation_changed(PG_FUNCTION_ARGS)
 	SPI_connect();
 	if (status_counts(trigger->tg_trigtuple, desc) != status_counts(trigger->tg_newtuple, desc))
 		set_lines(trigger->tg_newtuple, desc, status_counts(trigger->tg_newtuple, desc));
-	if (DatumGetTimestampTz(pool_column(trigger->tg_trigtuple, desc, "expires_at", &isnull)) !=
-		DatumGetTimestampTz(pool_column(trigger->tg_newtuple, desc, "expires_at", &isnull)))
-		forget_overdue(trigger->tg_newtuple, desc);
+	if (pool_text_is(pool_column(trigger->tg_newtuple, desc, "status", &isnull), "held"))
+		forget_overdue(trigger->tg_newtuple, desc); /* held again, or until another time */
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }

@@ -56,7 +56,9 @@ section_copy_keep(EscrowEntry *entry, const SectionCopy *copy)
 	kept.credits = datumCopy(copy->credits, false, -1);
 	kept.schedule = PointerGetDatum(PG_DETOAST_DATUM_COPY(copy->schedule));
 	MemoryContextSwitchTo(caller);
-	kept_serial = escrow_serial(entry);
+	/* While we have it alone we may be changing it, and may yet take that back. */
+	if (!escrow_is_frozen(entry))
+		kept_serial = escrow_serial(entry);
 }
 
 /* What enrollments in a pinned section copy; valid until the next call. */
@@ -67,7 +69,7 @@ section_copy(EscrowEntry *entry, int64 section_id)
 	SectionCopy copy;
 	bool isnull;
 
-	if (kept_serial == escrow_serial(entry) && !escrow_is_frozen(entry))
+	if (kept_serial == escrow_serial(entry))
 		return &kept;
 	SPI_connect();
 	if (query_read(&find_section, &argument, NULL, 1) == 0)
@@ -241,6 +243,7 @@ section_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_a
 	Datum values[4];
 	Datum conflict[2];
 
+	kept_serial = 0;
 	values[0] = pool_column(new_row, desc, "id", &isnull);
 	values[1] = pool_column(new_row, desc, "term_id", &isnull);
 	values[2] = pool_column(new_row, desc, "course_id", &isnull);
@@ -276,8 +279,8 @@ touched_sections(const char *what)
 		return "SELECT c.section_id FROM changed c";
 	if (strcmp(what, "section") == 0)
 		return "SELECT c.id FROM changed c JOIN before b ON b.id = c.id"
-			   " WHERE (c.starts_on, c.ends_on, c.term_id) IS DISTINCT FROM (b.starts_on, "
-			   "b.ends_on, b.term_id)";
+			   " WHERE (c.starts_on, c.ends_on, c.term_id, c.schedule) IS DISTINCT FROM"
+			   " (b.starts_on, b.ends_on, b.term_id, b.schedule)";
 	if (strcmp(what, "term") == 0)
 		return "SELECT s.id FROM fcfs.section s JOIN changed c ON c.id = s.term_id JOIN before b "
 			   "ON b.id = c.id"
@@ -305,6 +308,55 @@ lock_touched_sections(const char *what, bool *none)
 	return query_value(0, 1, none);
 }
 
+/* The calendar of a section is kept meeting by meeting: it must not be endless. */
+static void
+check_length_of_sections(Datum sections)
+{
+	Oid argtypes[1] = {INT8ARRAYOID};
+
+	if (SPI_execute_with_args(
+			"SELECT s.id FROM fcfs.section s JOIN fcfs.term t ON t.id = s.term_id"
+			" WHERE s.id = ANY ($1)"
+			" AND coalesce(s.ends_on, t.ends_on) - coalesce(s.starts_on, t.starts_on) > 3660"
+			" ORDER BY s.id LIMIT 1",
+			1, argtypes, &sections, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look at the dates of sections");
+	if (SPI_processed > 0)
+		ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
+						errmsg("section " INT64_FORMAT " would last more than ten years",
+							   query_int64(0, 1, 0)),
+						err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
+						err_generic_string(PG_DIAG_TABLE_NAME, "section"),
+						err_generic_string(PG_DIAG_CONSTRAINT_NAME, "section_at_most_ten_years")));
+}
+
+/* Sets the schedules of sections to those of their meetings. */
+static void
+recompute_schedules(Datum sections)
+{
+	static bool recomputing = false;
+	Oid argtypes[1] = {INT8ARRAYOID};
+
+	if (recomputing) /* our own UPDATE, below, sets us off again */
+		return;
+	check_length_of_sections(sections);
+	recomputing = true;
+	PG_TRY();
+	{
+		if (SPI_execute_with_args("UPDATE fcfs.section s SET schedule = w.schedule"
+								  " FROM (SELECT u.id, fcfs.section_schedule(u.id) AS schedule "
+								  "FROM unnest($1) AS u (id)) w"
+								  " WHERE s.id = w.id AND s.schedule <> w.schedule",
+								  1, argtypes, &sections, NULL, false, 0) != SPI_OK_UPDATE)
+			elog(ERROR, "could not update the schedules of sections");
+	}
+	PG_FINALLY();
+	{
+		recomputing = false;
+	}
+	PG_END_TRY();
+}
+
 PG_FUNCTION_INFO_V1(fcfs_schedule_changed);
 
 /* AFTER STATEMENT trigger of meeting, section and term, with its kind of table. */
@@ -312,7 +364,6 @@ Datum
 fcfs_schedule_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	Oid argtypes[1] = {INT8ARRAYOID};
 	Datum sections;
 	bool none;
 
@@ -325,12 +376,8 @@ fcfs_schedule_changed(PG_FUNCTION_ARGS)
 	if (SPI_register_trigger_data(trigger) != SPI_OK_TD_REGISTER)
 		elog(ERROR, "could not register transition tables");
 	sections = lock_touched_sections(trigger->tg_trigger->tgargs[0], &none);
-	if (!none && SPI_execute_with_args("UPDATE fcfs.section s SET schedule = w.schedule"
-									   " FROM (SELECT u.id, fcfs.section_schedule(u.id) AS "
-									   "schedule FROM unnest($1) AS u (id)) w"
-									   " WHERE s.id = w.id AND s.schedule <> w.schedule",
-									   1, argtypes, &sections, NULL, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not update the schedules of sections");
+	if (!none)
+		recompute_schedules(sections);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }

@@ -48,6 +48,12 @@ BEGIN
             'http_status', answer.http_status, 'retryable', answer.retryable));
     END IF;
     EXECUTE format('SELECT to_jsonb(r) FROM %s AS r WHERE r.id = $1', operation.row_type) INTO made USING answer.id;
+    IF made IS NULL THEN
+        -- Stored under the key by somebody who committed after our snapshot.
+        RAISE serialization_failure USING
+            MESSAGE = 'could not serialize access: the answer is newer than the transaction',
+            HINT = 'Try the transaction again.';
+    END IF;
     RETURN jsonb_build_object('success', true, 'replayed', answer.replayed, 'data', made);
 END
 $$;
