@@ -19,6 +19,7 @@ WARM_UP = 1  # seconds at the start of each run that do not count: caches, plans
 class Run:
     figure: float  # claims (or answers) a second, or the value
     calls: int = 0
+    cost: float = 0  # microseconds of processor a call, client, server and warm-up together
     foreign: float = 0  # share of the processors that others used
     stolen: float = 0  # share of the processors that the machine was denied
 
@@ -47,10 +48,16 @@ class Noise:
                 total += sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
         return total
 
-    def shares(self):
+    def during(self, calls):
+        """What a Run tells of the time since then."""
         busy, stolen, whole = (now - then for now, then in zip(machine_time(), self.machine))
         ours = self.our_time() - self.ours
-        return max(0.0, (busy - ours) / whole), stolen / whole
+        return {
+            "calls": calls,
+            "cost": 1e6 * ours / max(calls, 1),
+            "foreign": max(0.0, (busy - ours) / whole),
+            "stolen": stolen / whole,
+        }
 
 
 def machine_time():
@@ -81,13 +88,13 @@ def run_workload(side, database, seconds):
     before = count(side, database)
     noise = Noise(database.cluster)
     calls, rate = pgbench(side, database, seconds)
-    foreign, stolen = noise.shares()
+    during = noise.during(calls)
     # Some clients come further than others; what all have passed is used up.
     database.used += 2 * calls + 1000 * CLIENTS
     made = count(side, database) - before
     if side.rows and made != side.each * calls:
         raise Failure(f"{calls} calls made {made} claims, not {side.each * calls}: {side.script}")
-    return Run(rate, calls, foreign, stolen)
+    return Run(rate, **during)
 
 
 def run_statement(side, database):
@@ -97,12 +104,12 @@ def run_statement(side, database):
     start = time.monotonic()
     database.sql(side.script)
     took = time.monotonic() - start
-    foreign, stolen = noise.shares()
+    during = noise.during(1)
     made = count(side, database) - before
     if made != side.each:
         raise Failure(f"{made} rows, not {side.each}: {side.script}")
     database.sql(side.after)
-    return Run(side.each / took, 1, foreign, stolen)
+    return Run(side.each / took, **during)
 
 
 def count(side, database):

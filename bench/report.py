@@ -51,10 +51,14 @@ def spread(numbers):
     return {"median": statistics.median(numbers), "min": min(numbers), "max": max(numbers)}
 
 
+def cost(runs):
+    return statistics.median(run.cost for run in runs)
+
+
 def figure(declared, runs):
     """What a Ratio or a Bound says of the runs of its sides."""
     of = [run.figure for run in runs[declared.of]]
-    result = {"what": declared.what, "of": declared.of, "of_figure": spread(of)}
+    result = {"what": declared.what, "of": declared.of, "of_figure": spread(of), "of_cost": cost(runs[declared.of])}
     if isinstance(declared, Bound):
         value = result["of_figure"]
     else:
@@ -62,6 +66,7 @@ def figure(declared, runs):
         pairs = list(zip(of, against))
         result["against"] = declared.against
         result["against_figure"] = spread(against)
+        result["against_cost"] = cost(runs[declared.against])
         result["ratio"] = value = spread([b / a if declared.at_most else a / b for a, b in pairs])
         result["at_least"] = declared.at_least
     result["at_most"] = declared.at_most
@@ -82,15 +87,20 @@ def told(numbers):
     return f"{short(numbers['median'])} ({short(numbers['min'])}..{short(numbers['max'])})"
 
 
+def side(result, which):
+    spent = result[f"{which}_cost"]
+    text = f"{result[which]}: {told(result[which + '_figure'])}"
+    return text + (f", {short(spent)} µs" if 0 < spent < 10000 else "")
+
+
 def row(result):
     bound = f"at most {result['at_most']:g}" if result.get("at_most") else ""
     bound = f"at least {result['at_least']:g}" if result.get("at_least") else bound
     holds = {True: "yes", False: "**no**", None: ""}[result.get("holds")]
-    against = f"{result['against']}: {told(result['against_figure'])}" if "against" in result else ""
     cells = [
         result["what"],
-        f"{result['of']}: {told(result['of_figure'])}",
-        against,
+        side(result, "of"),
+        side(result, "against") if "against" in result else "",
         told(result["ratio"]) if "ratio" in result else "",
         bound,
         holds,
@@ -109,7 +119,8 @@ def markdown(report):
         f"{report['rounds']} rounds of {SECONDS} s after {WARM_UP} s of warm-up, sides in turn. "
         f"Settings: {', '.join(CONF + PRELOAD_CONF)}.",
         "",
-        "Claims or answers a second: median (lowest..highest round). The ratio is the median of the rounds' ratios.",
+        "Claims or answers a second: median (lowest..highest round), and what one cost in microseconds of"
+        " processor, client and server together. The ratio is the median of the rounds' ratios.",
         "",
         "| what | measured | against | ratio | contract | holds |",
         "|---|---|---|---|---|---|",
@@ -132,6 +143,7 @@ def noise_note(runs):
         f" ({foreign['min']:.1f}..{foreign['max']:.1f}), the host took {stolen['median']:.1f}%"
         f" ({stolen['min']:.1f}..{stolen['max']:.1f});"
         f" {loud} of {len(all_runs)} runs had more than 5% or 2%."
+        + (" The machine was not quiet: repeat this before you believe it." if 4 * loud > len(all_runs) else "")
     ]
 
 
