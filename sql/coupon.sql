@@ -110,6 +110,32 @@ INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES (20, 'new'
 SELECT (fcfs.issue_coupon(20, 1)).arrival;
 SELECT coupon_id, arrival, count(*) FROM fcfs.coupon_issue GROUP BY 1, 2 HAVING count(*) > 1;
 
+-- A change of the coupon counts from its commit on, in its transaction at once, rolled back never.
+INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES (21, 'changed', 3, '-infinity', 'infinity');
+SELECT test.tried('issue_coupon(21, 1)');
+BEGIN;
+UPDATE fcfs.coupon SET closes_at = now() WHERE id = 21;
+SELECT test.tried('issue_coupon(21, 1)');
+SAVEPOINT a;
+UPDATE fcfs.coupon SET closes_at = 'infinity', opens_at = now() + interval '1 day' WHERE id = 21;
+SELECT test.tried('issue_coupon(21, 1)');
+ROLLBACK TO SAVEPOINT a;
+SELECT test.tried('issue_coupon(21, 1)');
+ROLLBACK;
+SELECT test.tried('issue_coupon(21, 1)');
+UPDATE fcfs.coupon SET opens_at = now() + interval '1 day' WHERE id = 21;
+SELECT test.tried('issue_coupon(21, 1)');
+UPDATE fcfs.coupon SET opens_at = '-infinity', per_user_limit = 2 WHERE id = 21;
+SELECT test.both('issue_coupon(21, 1)') FROM generate_series(1, 3);
+BEGIN;
+UPDATE fcfs.coupon SET per_user_limit = 3 WHERE id = 21;
+SELECT test.tried('issue_coupon(21, 1)');
+ROLLBACK;
+SELECT test.tried('issue_coupon(21, 1)');
+INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (21, 2);
+SELECT test.said('UPDATE fcfs.coupon SET per_user_limit = 1 WHERE id = 21');
+SELECT test.tried('issue_coupon(21, 2)');
+
 -- By hand: over the quota, over the limit a user, the same ordinal twice, no such coupon.
 SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (5, 1)');
 SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id, user_ordinal) VALUES (20, 1, 2)');
