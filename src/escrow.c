@@ -34,7 +34,6 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
@@ -192,15 +191,18 @@ decide_thawed(EscrowSlot *slot, void *state)
 }
 
 /* Keeps everybody else out of the claim table until we end. */
-static void
+static EscrowAnswer
 close_gate(const EscrowKind *kind)
 {
+	EscrowAnswer answer;
 	bool truncated;
 
 	if (ledger_has_gate(kind->claim_table, &truncated))
-		return;
-	LockRelationOid(kind->claim_table, ShareRowExclusiveLock);
-	ledger_gate(kind->claim_table, kind->pool_table, false);
+		return ESCROW_OK;
+	answer = answer_of_lock(lock_table(kind->claim_table, ShareRowExclusiveLock));
+	if (answer == ESCROW_OK)
+		ledger_gate(kind->claim_table, kind->pool_table, false);
+	return answer;
 }
 
 /* Pins a pool that is, or must be, the transaction's alone. */
@@ -308,8 +310,9 @@ pin_shared(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 				answer = pin_by_loading(kind, key, entry, &full);
 				if (full)
 				{
-					close_gate(kind);
-					answer = pin_own(kind, key, entry);
+					answer = close_gate(kind);
+					if (answer == ESCROW_OK)
+						answer = pin_own(kind, key, entry);
 				}
 				break;
 		}
@@ -324,16 +327,13 @@ pin_local(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 	LockName name = {kind->lock_class, key->id};
 	bool truncated;
 
-	if (ledger_local_count() >= MAX_POOL_LOCKS)
-		close_gate(kind);
-	if (!ledger_has_gate(kind->claim_table, &truncated))
-	{
-		LockAnswer answer = lock_acquire(name, ExclusiveLock);
+	EscrowAnswer answer = ESCROW_OK;
 
-		if (answer != LOCK_GRANTED)
-			return answer_of_lock(answer);
-	}
-	return pin_own(kind, key, entry);
+	if (ledger_local_count() >= MAX_POOL_LOCKS)
+		answer = close_gate(kind);
+	if (answer == ESCROW_OK && !ledger_has_gate(kind->claim_table, &truncated))
+		answer = answer_of_lock(lock_acquire(name, ExclusiveLock));
+	return answer == ESCROW_OK ? pin_own(kind, key, entry) : answer;
 }
 
 static bool
@@ -350,12 +350,15 @@ EscrowAnswer
 escrow_pin(const EscrowKind *kind, int64 id, EscrowEntry **entry)
 {
 	EscrowKey key = {MyDatabaseId, kind->pool_table, id};
+	EscrowAnswer locked;
 	bool truncated;
 
 	*entry = ledger_find(&key);
 	if (*entry)
 		return is_retired(*entry) ? ESCROW_NO_POOL : ESCROW_OK;
-	LockRelationOid(kind->claim_table, RowExclusiveLock);
+	locked = answer_of_lock(lock_table(kind->claim_table, RowExclusiveLock));
+	if (locked != ESCROW_OK)
+		return locked;
 	if (!escrow_shared())
 		return pin_local(kind, &key, entry);
 	if (ledger_has_gate(kind->claim_table, &truncated) && truncated)

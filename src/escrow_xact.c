@@ -456,7 +456,7 @@ ledger_xact_callback(XactEvent event, void *arg pg_attribute_unused())
 				finish_transaction(event == XACT_EVENT_COMMIT);
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			if (entry_count > 0)
+			if (entry_count > 0 || gates[0].level > 0)
 				ereport(ERROR,
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						 errmsg("cannot PREPARE a transaction that has claimed units of a pool"),

@@ -151,11 +151,13 @@ lock_holder_pid(const LOCKTAG *tag, LOCKMODE mode)
 	return count > 0 ? compat_vxid_pid(holders[0]) : 0;
 }
 
+/* What is waited for: a lock of ours, a table, or the end of a transaction. */
 typedef struct LockWait
 {
-	const LOCKTAG *tag; /* wait for this lock, or, if NULL, */
+	const LOCKTAG *tag;
+	Oid table;
 	LOCKMODE mode;
-	VirtualTransactionId holder; /* for the end of this transaction */
+	VirtualTransactionId holder;
 } LockWait;
 
 static void
@@ -163,6 +165,8 @@ lock_wait_unbounded(const LockWait *wait)
 {
 	if (wait->tag)
 		(void) LockAcquire(wait->tag, wait->mode, false, false);
+	else if (OidIsValid(wait->table))
+		LockRelationOid(wait->table, wait->mode);
 	else
 		(void) VirtualXactLock(wait->holder, true);
 }
@@ -282,7 +286,7 @@ LockAnswer
 lock_acquire(LockName name, LOCKMODE mode)
 {
 	LOCKTAG tag;
-	LockWait wait;
+	LockWait wait = {.tag = &tag, .mode = mode};
 	TimestampTz since;
 	int holder_pid;
 	int left;
@@ -302,12 +306,28 @@ lock_acquire(LockName name, LOCKMODE mode)
 
 	since = GetCurrentTimestamp();
 	holder_pid = lock_holder_pid(&tag, mode);
-	wait.tag = &tag;
-	wait.mode = mode;
 	granted = lock_wait_bounded(&wait, left, 0);
 	if (!lock_is_line(name)) /* else it is part of a longer wait, which is logged */
 		lock_log_slow_wait(name, since, holder_pid);
 	return granted ? LOCK_GRANTED : LOCK_TIMED_OUT;
+}
+
+/*
+ * Locks a table to the end of the transaction, waiting as long as the current
+ * call may still wait.
+ */
+LockAnswer
+lock_table(Oid table, LOCKMODE mode)
+{
+	LockWait wait = {.table = table, .mode = mode};
+	int left;
+
+	if (ConditionalLockRelationOid(table, mode))
+		return LOCK_GRANTED;
+	left = lock_time_left();
+	if (left <= 0)
+		return LOCK_TIMED_OUT;
+	return lock_wait_bounded(&wait, left, 0) ? LOCK_GRANTED : LOCK_TIMED_OUT;
 }
 
 /* Releases a short lock before the transaction ends. */
@@ -331,7 +351,7 @@ lock_release(LockName name, LOCKMODE mode)
 bool
 lock_watch(VirtualTransactionId holder, int slice, int deadlock_after)
 {
-	LockWait wait = {NULL, NoLock, holder};
+	LockWait wait = {.holder = holder};
 
 	return lock_wait_bounded(&wait, slice, deadlock_after);
 }

@@ -66,6 +66,7 @@ extern void lock_call_end(LockCall *call);
 extern bool lock_in_call(void);
 extern int lock_time_left(void);
 extern LockAnswer lock_acquire(LockName name, LOCKMODE mode);
+extern LockAnswer lock_table(Oid table, LOCKMODE mode);
 extern void lock_release(LockName name, LOCKMODE mode);
 extern bool lock_watch(VirtualTransactionId holder, int slice, int deadlock_after);
 extern void lock_log_slow_wait(LockName name, TimestampTz since, int holder_pid);
