@@ -51,12 +51,12 @@ is($holder->query_safe("SELECT count(*) FROM generate_series(1, ${\POOLS}) c, fc
 my $codes = $node->safe_psql('postgres',
 	"SET fcfs.lock_timeout = '5ms'; SET statement_timeout = '20s'; SELECT DISTINCT code FROM generate_series(1, ${\POOLS}) c, fcfs.try_issue_coupon(c, 8)");
 like($codes, qr/^(?:OK|LOCK_TIMEOUT|LOCK_TIMEOUT\nOK|OK\nLOCK_TIMEOUT)$/, 'others meanwhile are served, or told that a lock was not to be had');
-$node->safe_psql('postgres', 'DELETE FROM fcfs.coupon_issue WHERE user_id = 8');
 $holder->query_safe('SAVEPOINT s');
 $holder->query_safe('SELECT count(*) FROM generate_series(1, 50) c, fcfs.try_issue_coupon(c, 9)');
 $holder->query_safe('ROLLBACK TO s');
 $holder->query_safe('COMMIT');
 $holder->quit;
+$node->safe_psql('postgres', 'DELETE FROM fcfs.coupon_issue WHERE user_id = 8');
 nothing_left($node, 'after holding all pools');
 is($node->safe_psql('postgres', "SELECT code, count(*) FROM generate_series(1, ${\POOLS}) c, generate_series(11, 14) u, fcfs.try_issue_coupon(c, u) GROUP BY 1 ORDER BY 1"),
 	'COUPON_EXHAUSTED|' . POOLS . "\nOK|" . 3 * POOLS, 'after it three of each are left');
