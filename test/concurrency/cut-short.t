@@ -11,7 +11,7 @@ from psycopg2 import errors
 from load import ALWAYS, Tap, Threads, connect, nothing_left, rows, value
 
 CLIENTS = 16
-SECONDS = 10
+SECONDS = 7
 QUOTA = 300
 POOLS = 3
 

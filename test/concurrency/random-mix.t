@@ -2,8 +2,8 @@
 """A random mix of every operation, by function and by raw SQL, with a third of the
 transactions rolled back, half of those to a savepoint. Each client keeps a record
 of what was acknowledged to it; afterwards exactly that is in the tables, and the
-pools give out exactly what is left of them. verify() runs all the while and has
-nothing to report."""
+pools give out exactly what is left of them. Capacities change meanwhile, calendars
+too, and verify() runs all the while and has nothing to report."""
 import collections
 import random
 import sys
@@ -14,7 +14,7 @@ from psycopg2 import errors
 from load import ALWAYS, WORLD, Tap, Threads, connect, counts, nothing_left, rows, value
 
 CLIENTS = 12
-SECONDS = 12
+SECONDS = 10
 PEOPLE = 12           # of each client, its own
 SECTIONS = 12
 ITEMS = 4
@@ -174,6 +174,30 @@ class Client:
             self.now["coupon_issue", number] = "revoked"
 
 
+def administer(stop, seen):
+    """Raises and lowers capacities, and moves meetings, which fails where it would break a rule."""
+    dice = random.Random(0)
+    cursor = connect().cursor()
+    cursor.execute("SET deadlock_timeout = '20ms'; SET fcfs.lock_timeout = '2s'")
+    pools = (("section", "capacity", SECTIONS), ("item", "stock", ITEMS), ("coupon", "quota", COUPONS))
+    while not stop.wait(0.01):
+        table, capacity, count = dice.choice(pools)
+        try:
+            cursor.execute("BEGIN")
+            if dice.random() < 0.9:
+                cursor.execute(f"UPDATE fcfs.{table} SET {capacity} = greatest({capacity} + %s, 0) WHERE id = %s",
+                               (dice.choice((-3, -1, 1, 3)), dice.randint(1, count)))
+            else:
+                cursor.execute("UPDATE fcfs.meeting SET starts_at = starts_at + %s, ends_at = ends_at + %s "
+                               "WHERE section_id = %s AND starts_at BETWEEN '08:00' AND '10:00'",
+                               (*[dice.choice(("15 min", "-15 min"))] * 2, dice.randint(1, SECTIONS)))
+            cursor.execute(dice.choices(["COMMIT", "ROLLBACK"], [80, 20])[0])
+            seen["administered"] += 1
+        except (errors.CheckViolation, errors.ExclusionViolation, errors.DeadlockDetected, errors.LockNotAvailable) as error:
+            seen[f"administering {error.pgcode}"] += 1
+            cursor.execute("ROLLBACK")
+
+
 def watch(stop, reports):
     """verify(), again and again, on its own connection."""
     connection = connect()
@@ -226,15 +250,18 @@ with Tap() as tap:
     for client in clients:
         threads.start(client.run)
     threads.start(watch, threads.stop, reports)
+    administered = collections.Counter()
+    threads.start(administer, threads.stop, administered)
     threads.stop.wait(SECONDS)
     threads.stop.set()
     threads.join()
 
-    seen = sum((client.seen for client in clients), collections.Counter())
+    seen = sum((client.seen for client in clients), administered)
     tap.diag(", ".join(f"{what} {n}" for what, n in sorted(seen.items())))
     tap.ok(all(seen[what] > 0 for what in (
         "COMMIT", "ROLLBACK", "ROLLBACK TO half", "OK", "COURSE_FULL", "OUT_OF_STOCK", "COUPON_EXHAUSTED",
-        "SCHEDULE_CONFLICT", "RESERVATION_EXPIRED", "expired", "raw SQL done", "raw SQL 23514")),
+        "SCHEDULE_CONFLICT", "RESERVATION_EXPIRED", "expired", "raw SQL done", "raw SQL 23514",
+        "administered", "administering 23514")),
         "the mix had everything in it", seen)
     tap.ok(len(reports) > 10, f"verify() ran {len(reports)} times under load")
     tap.equal([report for report in reports if report], [], "and never had anything to report")
