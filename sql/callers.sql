@@ -52,6 +52,29 @@ SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (1, 
 DROP TRIGGER never ON fcfs.coupon_issue;
 SELECT test.free('coupon', 1);
 
+-- From a trigger that waits for the commit.
+CREATE TABLE test.wish (who bigint);
+CREATE FUNCTION test.wish() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM fcfs.issue_coupon(1, NEW.who); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER wish AFTER INSERT ON test.wish DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION test.wish();
+BEGIN;
+INSERT INTO test.wish VALUES (1), (2);
+SELECT count(*) FROM fcfs.coupon_issue;
+COMMIT;
+SELECT count(*) FROM fcfs.coupon_issue;
+BEGIN;
+INSERT INTO test.wish VALUES (3), (4);
+COMMIT;
+SELECT count(*) FROM fcfs.coupon_issue;
+SELECT test.free('coupon', 1);
+-- From a cursor that outlives the transaction, which is run to its end at the commit.
+BEGIN;
+DECLARE c CURSOR WITH HOLD FOR SELECT (fcfs.try_issue_coupon(1, g)).code FROM generate_series(11, 12) AS g;
+COMMIT;
+FETCH ALL FROM c;
+CLOSE c;
+SELECT test.free('coupon', 1);
+TRUNCATE fcfs.coupon_issue;
+
 -- PL/pgSQL that tries one thing and then another.
 CREATE FUNCTION test.either(student bigint, VARIADIC sections bigint[]) RETURNS text
 LANGUAGE plpgsql AS $$

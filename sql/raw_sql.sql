@@ -167,7 +167,14 @@ SELECT left(test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id, user_o
 SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (1, NULL)');
 SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (NULL, 1)');
 SELECT left(test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id, arrival) VALUES (1, 4, 0)'), 5);
+SELECT left(test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id, arrival) VALUES (1, 4, -1)'), 5);
 SELECT test.said($$INSERT INTO fcfs.coupon_issue (coupon_id, user_id, status) VALUES (1, 2, 'lost')$$);
+-- However great the last number, the next is none from before the first.
+INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES (2, 'K2', 9, '-infinity', 'infinity');
+SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id, arrival) VALUES (2, 1, 9223372036854775807)') <> '';
+SELECT test.said('SELECT fcfs.issue_coupon(2, 2)') <> '';
+SELECT count(*) FROM fcfs.coupon_issue WHERE coupon_id = 2 AND arrival < 1;
+DELETE FROM fcfs.coupon_issue WHERE coupon_id = 2;
 SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (1, 2), (1, 2) ON CONFLICT DO NOTHING');
 SELECT test.free('coupon', 1);
 UPDATE fcfs.coupon_issue SET status = 'redeemed' WHERE user_id = 1;

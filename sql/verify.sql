@@ -97,6 +97,16 @@ SELECT test.broken($$UPDATE fcfs.reservation SET expires_at = clock_timestamp() 
 SELECT test.broken('UPDATE fcfs.section SET capacity = 1 WHERE id = 1', 'UPDATE fcfs.coupon SET quota = 2, per_user_limit = 1 WHERE id = 1',
     'UPDATE fcfs.item SET stock = 4 WHERE id = 1');
 
+-- A claim on a pool that is not there can be taken away.
+SET session_replication_role = replica;
+INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (77, 1);
+RESET session_replication_role;
+SELECT rule, kind FROM fcfs.verify();
+SELECT test.said('DELETE FROM fcfs.coupon_issue WHERE coupon_id = 77');
+SET session_replication_role = replica;
+DELETE FROM fcfs.coupon_issue WHERE coupon_id = 77;
+RESET session_replication_role;
+SELECT * FROM fcfs.verify();
 -- Committed, it is seen by anybody at any level; mended, it is gone.
 SET session_replication_role = replica;
 DELETE FROM fcfs.coupon WHERE id = 2;
