@@ -92,7 +92,8 @@ static CachedQuery find_above_limit = {
 	" WHERE i.coupon_id = $1 AND i.status <> 'revoked' AND i.user_ordinal > $2",
 	2,
 	{INT8OID, INT4OID},
-	NULL};
+	NULL,
+	0};
 
 /* The pool is ours alone: nobody may have more than the new limit. */
 static void
@@ -128,13 +129,16 @@ PoolKind coupon_pool = {
 			 " WHERE c.id = $1",
 			 1,
 			 {INT8OID},
-			 NULL},
+			 NULL,
+			 0},
 	.facts = {"SELECT c.opens_at, c.closes_at, c.strict_order, c.per_user_limit FROM fcfs.coupon c "
 			  "WHERE c.id = $1",
 			  1,
 			  {INT8OID},
-			  NULL},
-	.referenced = {"SELECT 1 FROM fcfs.coupon_issue i WHERE i.coupon_id = $1", 1, {INT8OID}, NULL},
+			  NULL,
+			  0},
+	.referenced =
+		{"SELECT 1 FROM fcfs.coupon_issue i WHERE i.coupon_id = $1", 1, {INT8OID}, NULL, 0},
 	.claimed_units = issue_units,
 	.check_claim = check_issue,
 	.changes_alone = limit_changes,
@@ -153,14 +157,16 @@ static CachedQuery free_ordinal = {
 	" WHERE n.ordinal NOT IN (SELECT m.ordinal FROM mine m)",
 	3,
 	{INT8OID, INT8OID, INT4OID},
-	NULL};
+	NULL,
+	0};
 
 static CachedQuery insert_issue = {
 	"INSERT INTO fcfs.coupon_issue (coupon_id, user_id, user_ordinal, arrival, arrived_at)"
 	" VALUES ($1, $2, $3, $4, $5) RETURNING id",
 	5,
 	{INT8OID, INT8OID, INT4OID, INT8OID, TIMESTAMPTZOID},
-	NULL};
+	NULL,
+	0};
 
 /*
  * How many of a coupon a user has. Straight through the unique index: this is
@@ -228,6 +234,7 @@ run_issue_coupon(Call *call)
 	EscrowFacts facts;
 	RefusalCode refused;
 	int limit;
+	int64 id;
 	int issued;
 	int64 arrival;
 
@@ -251,13 +258,15 @@ run_issue_coupon(Call *call)
 						 DatumGetBool(facts.values[COUPON_STRICT_ORDER]), 1, &arrival);
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "coupon " INT64_FORMAT, coupon_id);
-	return call_done(call, write_issue(call, issued, limit, arrival));
+	id = write_issue(call, issued, limit, arrival);
+	escrow_end_prepaid(entry);
+	return call_done(call, id);
 }
 
 static Operation issue_coupon = {
 	.name = "issue_coupon",
 	.arguments = {"coupon_id", "user_id"},
 	.run = run_issue_coupon,
-	.row = {"SELECT i FROM fcfs.coupon_issue i WHERE i.id = $1", 1, {INT8OID}, NULL}};
+	.row = {"SELECT i FROM fcfs.coupon_issue i WHERE i.id = $1", 1, {INT8OID}, NULL, 0}};
 
 OPERATION_FACES(issue_coupon, issue_coupon);

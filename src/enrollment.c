@@ -47,8 +47,10 @@ PoolKind section_pool = {
 			 " FROM fcfs.section s WHERE s.id = $1",
 			 1,
 			 {INT8OID},
-			 NULL},
-	.referenced = {"SELECT 1 FROM fcfs.enrollment e WHERE e.section_id = $1", 1, {INT8OID}, NULL},
+			 NULL,
+			 0},
+	.referenced =
+		{"SELECT 1 FROM fcfs.enrollment e WHERE e.section_id = $1", 1, {INT8OID}, NULL, 0},
 	.claimed_units = enrollment_units,
 	.changes_alone = section_changes_alone,
 	.changed = section_changed};
@@ -83,17 +85,19 @@ static CachedQuery judge_enroll = {
 	" WHERE s.id = $2",
 	2,
 	{INT8OID, INT8OID},
-	NULL};
+	NULL,
+	0};
 
 static CachedQuery find_student = {
-	"SELECT 1 FROM fcfs.student s WHERE s.id = $1", 1, {INT8OID}, NULL};
+	"SELECT 1 FROM fcfs.student s WHERE s.id = $1", 1, {INT8OID}, NULL, 0};
 
 static CachedQuery name_section = {
 	"SELECT format('%s %s (section %s)', c.code, s.code, s.id)"
 	" FROM fcfs.section s JOIN fcfs.course c ON c.id = s.course_id WHERE s.id = $1",
 	1,
 	{INT8OID},
-	NULL};
+	NULL,
+	0};
 
 static CachedQuery insert_enrollment = {
 	"INSERT INTO fcfs.enrollment (student_id, section_id, term_id, course_id, credits, schedule, "
@@ -101,7 +105,8 @@ static CachedQuery insert_enrollment = {
 	" VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
 	7,
 	{INT8OID, INT8OID, INT8OID, INT8OID, NUMERICOID, TSTZMULTIRANGEOID, TIMESTAMPTZOID},
-	NULL};
+	NULL,
+	0};
 
 /* "MATH 101 A (section 7)", for details. */
 static const char *
@@ -184,6 +189,7 @@ run_enroll(Call *call)
 	SectionCopy section;
 	EscrowEntry *entry;
 	RefusalCode refused;
+	int64 id;
 	bool strict_order;
 	bool isnull;
 
@@ -208,14 +214,16 @@ run_enroll(Call *call)
 	refused = pool_claim(&section_pool, entry, section_id, strict_order, 1, NULL);
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "section " INT64_FORMAT, section_id);
-	return call_done(call, write_enrollment(call, student_id, section_id, &section));
+	id = write_enrollment(call, student_id, section_id, &section);
+	escrow_end_prepaid(entry);
+	return call_done(call, id);
 }
 
 static Operation enroll = {
 	.name = "enroll",
 	.arguments = {"student_id", "section_id"},
 	.run = run_enroll,
-	.row = {"SELECT e FROM fcfs.enrollment_summary e WHERE e.id = $1", 1, {INT8OID}, NULL}};
+	.row = {"SELECT e FROM fcfs.enrollment_summary e WHERE e.id = $1", 1, {INT8OID}, NULL, 0}};
 
 OPERATION_FACES(enroll, enroll);
 
@@ -235,13 +243,15 @@ static CachedQuery judge_cancel = {
 	" WHERE s.id = $2",
 	3,
 	{INT8OID, INT8OID, TIMESTAMPTZOID},
-	NULL};
+	NULL,
+	0};
 
 static CachedQuery end_enrollment = {"UPDATE fcfs.enrollment e SET status = 'cancelled', ended_at "
 									 "= $2 WHERE e.id = $1 AND e.status = 'enrolled'",
 									 2,
 									 {INT8OID, TIMESTAMPTZOID},
-									 NULL};
+									 NULL,
+									 0};
 
 /* cancel_enrollment(student_id, section_id) */
 static bool
@@ -287,6 +297,6 @@ static Operation cancel_enrollment = {
 	.name = "cancel_enrollment",
 	.arguments = {"student_id", "section_id"},
 	.run = run_cancel_enrollment,
-	.row = {"SELECT e FROM fcfs.enrollment_summary e WHERE e.id = $1", 1, {INT8OID}, NULL}};
+	.row = {"SELECT e FROM fcfs.enrollment_summary e WHERE e.id = $1", 1, {INT8OID}, NULL, 0}};
 
 OPERATION_FACES(cancel_enrollment, cancel_enrollment);

@@ -101,12 +101,14 @@ decided(EscrowSlot *slot, EscrowDecide decide, void *state)
 static bool
 sleep_on_slot(EscrowSlot *slot, EscrowDecide decide, void *state)
 {
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DeadlockTimeout);
 	bool result;
 
 	ConditionVariablePrepareToSleep(&slot->changed);
 	while (!(result = decided(slot, decide, state)))
 	{
-		int left = Min(wait_time_left(), DeadlockTimeout);
+		int left = Min(wait_time_left(),
+					   (int) TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until));
 
 		if (left <= 0 || ConditionVariableTimedSleep(&slot->changed, left, PG_WAIT_EXTENSION))
 			break;
@@ -294,6 +296,7 @@ pin_shared(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 	EscrowAnswer answer = ESCROW_OK;
 	EscrowSlot *slot;
 	bool full = false;
+	bool truncated;
 
 	while (*entry == NULL && answer == ESCROW_OK)
 	{
@@ -307,12 +310,14 @@ pin_shared(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 				answer = wait_for_thaw(slot, key, name);
 				break;
 			case ESCROW_ABSENT:
-				answer = pin_by_loading(kind, key, entry, &full);
-				if (full)
+				/* With the gate closed nobody can have loaded it since we looked. */
+				if (full && ledger_has_gate(kind->claim_table, &truncated))
+					answer = pin_own(kind, key, entry);
+				else
 				{
-					answer = close_gate(kind);
-					if (answer == ESCROW_OK)
-						answer = pin_own(kind, key, entry);
+					answer = pin_by_loading(kind, key, entry, &full);
+					if (full)
+						answer = close_gate(kind);
 				}
 				break;
 		}
@@ -339,7 +344,7 @@ pin_local(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 static bool
 is_retired(const EscrowEntry *entry)
 {
-	return entry->retired_level > 0 && entry->revived_level == 0;
+	return entry->sums.retired > 0;
 }
 
 /*
@@ -404,8 +409,9 @@ void
 escrow_retire(EscrowEntry *entry)
 {
 	Assert(entry->frozen_level > 0);
-	entry->retired_level = GetCurrentTransactionNestLevel();
-	entry->revived_level = 0;
+	ledger_reserve();
+	ledger_note(entry, (EscrowSums){.retired = 1});
+	entry->facts_changed = true;
 }
 
 /* A pool was made. Of interest only if we have deleted one with that id. */
@@ -418,7 +424,8 @@ escrow_revive(const EscrowKind *kind, int64 id, int64 capacity)
 
 	if (entry == NULL || !is_retired(entry))
 		return;
-	entry->revived_level = GetCurrentTransactionNestLevel();
+	ledger_reserve();
+	ledger_note(entry, (EscrowSums){.retired = -1});
 	old_capacity = entry->slot->capacity + entry->sums.capacity;
 	if (escrow_change_capacity(entry, old_capacity, capacity) != ESCROW_OK)
 		elog(ERROR, "pool " INT64_FORMAT " was deleted with units claimed", id);
@@ -592,6 +599,20 @@ escrow_use_prepaid(EscrowEntry *entry, int64 units)
 	return used;
 }
 
+/* The row is written. Units that it turned out not to claim, since a trigger
+ * changed it, come back at commit. */
+void
+escrow_end_prepaid(EscrowEntry *entry)
+{
+	int64 left = entry->sums.prepaid;
+
+	if (left > 0)
+	{
+		escrow_give(entry, left, false);
+		(void) escrow_use_prepaid(entry, left);
+	}
+}
+
 /* Looking ---------------------------------------------------------------------------------- */
 
 /* What the transaction could take at this moment. */
@@ -606,9 +627,16 @@ escrow_available(EscrowEntry *entry)
 	return remaining + Max(entry->sums.pending, 0);
 }
 
+/* Are the facts of the pool, as we see them, nobody else's business? */
+bool
+escrow_facts_are_own(const EscrowEntry *entry)
+{
+	return !entry->shared || entry->facts_changed;
+}
+
 /*
  * The facts kept in the slot. False if they must be read from the tables: no
- * longer true, or changed by ourselves. version is then for escrow_facts_keep().
+ * longer true, or our own. version is then for escrow_facts_keep().
  */
 bool
 escrow_facts(EscrowEntry *entry, EscrowFacts *facts, uint64 *version)
@@ -621,18 +649,17 @@ escrow_facts(EscrowEntry *entry, EscrowFacts *facts, uint64 *version)
 	kept = slot->facts_kept == slot->facts_version;
 	*facts = slot->facts;
 	SpinLockRelease(&slot->mutex);
-	return kept && !entry->facts_changed;
+	return kept && !escrow_facts_are_own(entry);
 }
 
-/* Keeps facts read after version was seen, unless a change has committed since
- * or they are only ours. */
+/* Keeps facts read, as committed, after version was seen, unless a change has
+ * committed since. */
 void
 escrow_facts_keep(EscrowEntry *entry, const EscrowFacts *facts, uint64 version)
 {
 	EscrowSlot *slot = entry->slot;
 
-	if (entry->facts_changed)
-		return;
+	Assert(!escrow_facts_are_own(entry));
 	SpinLockAcquire(&slot->mutex);
 	if (slot->facts_version == version)
 	{

@@ -232,6 +232,7 @@ sums_add(EscrowSums *sums, const EscrowSums *more, int sign)
 	sums->in_flight += sign * more->in_flight;
 	sums->capacity += sign * more->capacity;
 	sums->prepaid += sign * more->prepaid;
+	sums->retired += sign * more->retired;
 }
 
 static void
@@ -511,10 +512,6 @@ commit_subtransaction(int level)
 	{
 		if (entries[i]->frozen_level == level)
 			entries[i]->frozen_level--;
-		if (entries[i]->retired_level == level)
-			entries[i]->retired_level--;
-		if (entries[i]->revived_level == level)
-			entries[i]->revived_level--;
 	}
 	for (int i = 0; i < MAX_GATES; i++)
 	{
@@ -590,10 +587,6 @@ abort_subtransaction(int level)
 	{
 		if (entries[i]->frozen_level >= level)
 			thaw(entries[i]);
-		if (entries[i]->retired_level >= level)
-			entries[i]->retired_level = 0;
-		if (entries[i]->revived_level >= level)
-			entries[i]->revived_level = 0;
 	}
 	for (int i = 0; i < MAX_GATES && gates[i].level > 0; i++)
 	{

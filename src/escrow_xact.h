@@ -21,6 +21,7 @@ typedef struct EscrowSums
 	int64 in_flight; /* our part of the slot's in_flight */
 	int64 capacity;  /* to be added to capacity at commit */
 	int64 prepaid;   /* taken for a row not yet written */
+	int64 retired;   /* 1: we have deleted the pool */
 } EscrowSums;
 
 struct EscrowEntry
@@ -34,8 +35,6 @@ struct EscrowEntry
 	int position;       /* in the ledger */
 	int level;          /* nesting level that pinned it */
 	int frozen_level;   /* that froze it, 0 if none */
-	int retired_level;  /* that deleted the pool, 0 if none */
-	int revived_level;  /* that made it again since, 0 if none */
 	bool reaped;        /* overdue holds were ended, and are overdue again if we abort */
 	bool facts_changed; /* the definition was changed: facts are read anew */
 	int change;         /* newest of its changes, -1 if none */

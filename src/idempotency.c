@@ -23,14 +23,16 @@ static CachedQuery find_answer = {
 	" WHERE i.person_id = $1 AND i.key = $2 AND i.function = $3",
 	3,
 	{INT8OID, TEXTOID, TEXTOID},
-	NULL};
+	NULL,
+	0};
 
 static CachedQuery store_answer = {
 	"INSERT INTO fcfs.idempotency (person_id, key, function, arguments, code, detail, id)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7)",
 	7,
 	{INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID},
-	NULL};
+	NULL,
+	0};
 
 static LockName
 key_lock(const Call *call)

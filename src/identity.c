@@ -21,11 +21,14 @@
 #include "lock.h"
 #include "plan_cache.h"
 
+/* Ids above the last one given up to which numbers are drawn one by one. */
+#define LARGE_GAP 10000
+
 #define HIGHEST_ID(table) \
 	{ \
 #table, \
 		{ \
-			"SELECT max(t.id) FROM fcfs." #table " t", 0, {0}, NULL \
+			"SELECT max(t.id) FROM fcfs." #table " t", 0, {0}, NULL, 0 \
 		} \
 	}
 
@@ -81,6 +84,26 @@ last_value(Oid sequence)
 	return fcinfo->isnull ? 0 : DatumGetInt64(value);
 }
 
+/*
+ * Makes sure that the sequence goes on above highest. Numbers are drawn up to
+ * it, as anybody may at any time. Only a large gap is jumped over: for that
+ * nobody else may draw in between, so it waits for those who have drawn and not
+ * ended. What setval does is there at once, so the lock need not last.
+ */
+static void
+advance_identity(Oid sequence, int64 highest)
+{
+	if (highest - last_value(sequence) > LARGE_GAP)
+	{
+		LockRelationOid(sequence, ShareRowExclusiveLock);
+		if (highest > last_value(sequence))
+			DirectFunctionCall2(setval_oid, ObjectIdGetDatum(sequence), Int64GetDatum(highest));
+		UnlockRelationOid(sequence, ShareRowExclusiveLock);
+	}
+	while (last_value(sequence) < highest)
+		(void) nextval_internal(sequence, false);
+}
+
 PG_FUNCTION_INFO_V1(fcfs_ids_brought);
 
 /* AFTER INSERT STATEMENT trigger of every table with an identity. */
@@ -102,14 +125,6 @@ fcfs_ids_brought(PG_FUNCTION_ARGS)
 	table = trigger->tg_relation;
 	highest = highest_id(RelationGetRelationName(table));
 	sequence = getIdentitySequence(RelationGetRelid(table), 1, false);
-	if (highest > last_value(sequence))
-	{
-		/* Nobody draws from it between the look and the change. What setval
-		 * does is there at once, so the lock need not last. */
-		LockRelationOid(sequence, ShareRowExclusiveLock);
-		if (highest > last_value(sequence))
-			DirectFunctionCall2(setval_oid, ObjectIdGetDatum(sequence), Int64GetDatum(highest));
-		UnlockRelationOid(sequence, ShareRowExclusiveLock);
-	}
+	advance_identity(sequence, highest);
 	return PointerGetDatum(NULL);
 }

@@ -42,6 +42,7 @@ lock_call_begin(LockCall *call, TimestampTz arrived_at)
 	/* Waits for rows, which the server does for us, have the same bound. */
 	if (fcfs_lock_timeout > 0 && (LockTimeout == 0 || LockTimeout > fcfs_lock_timeout))
 		LockTimeout = fcfs_lock_timeout;
+	call->lock_timeout = LockTimeout;
 	if (current_call)
 		call->deadline = current_call->deadline;
 	else
@@ -57,7 +58,8 @@ void
 lock_call_end(LockCall *call)
 {
 	Assert(current_call == call);
-	LockTimeout = call->save_lock_timeout;
+	if (LockTimeout == call->lock_timeout) /* else somebody has set another meanwhile */
+		LockTimeout = call->save_lock_timeout;
 	current_call = call->outer;
 }
 
@@ -200,6 +202,7 @@ lock_wait_bounded(const LockWait *wait, int milliseconds, int deadlock_after)
 			log_lock_waits = false;
 		}
 		lock_wait_unbounded(wait);
+		CHECK_FOR_INTERRUPTS(); /* a timeout that fired as it was granted is ours */
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();

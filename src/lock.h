@@ -59,6 +59,7 @@ typedef struct LockCall
 	TimestampTz deadline; /* DT_NOEND: none */
 	LockName last;
 	int save_lock_timeout; /* the server's lock_timeout outside of the call */
+	int lock_timeout;      /* and within */
 } LockCall;
 
 extern void lock_call_begin(LockCall *call, TimestampTz arrived_at);

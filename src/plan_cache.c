@@ -65,18 +65,41 @@ query_plan(CachedQuery *query)
 	if (stale && SPI_plan_is_valid(stale))
 		return stale;
 	query->plan = NULL;
-	if (stale)
+	/* One that is running, and has come here again by way of a trigger, goes
+	 * with the session. */
+	if (stale && query->running == 0)
 		SPI_freeplan(stale);
 	query->plan = query_make_plan(query);
 	return query->plan;
+}
+
+/* Executes a plan of the query, which nobody frees meanwhile. */
+static int
+query_execute(CachedQuery *query, SPIPlanPtr plan, const Datum *values, const char *nulls,
+			  Snapshot snapshot, Snapshot crosscheck, bool read_only, long limit)
+{
+	volatile int result = 0;
+
+	query->running++;
+	PG_TRY();
+	{
+		result = SPI_execute_snapshot(plan, (Datum *) values, nulls, snapshot, crosscheck,
+									  read_only, true, limit);
+	}
+	PG_FINALLY();
+	{
+		query->running--;
+	}
+	PG_END_TRY();
+	return result;
 }
 
 static uint64
 query_run(CachedQuery *query, const Datum *values, const char *nulls, Snapshot snapshot,
 		  Snapshot crosscheck, bool read_only, long limit)
 {
-	int result = SPI_execute_snapshot(query_plan(query), (Datum *) values, nulls, snapshot,
-									  crosscheck, read_only, true, limit);
+	int result = query_execute(query, query_plan(query), values, nulls, snapshot, crosscheck,
+							   read_only, limit);
 
 	if (result < 0)
 		elog(ERROR, "query failed: %s", SPI_result_code_string(result));

@@ -18,6 +18,7 @@ typedef struct CachedQuery
 	int nargs;
 	Oid argtypes[QUERY_MAX_ARGS];
 	SPIPlanPtr plan; /* NULL until first run */
+	int running;     /* executions under way, one inside another */
 } CachedQuery;
 
 extern uint64 query_read(CachedQuery *query, const Datum *values, const char *nulls, long limit);

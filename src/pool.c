@@ -174,12 +174,16 @@ pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts)
 {
 	Datum argument = Int64GetDatum(id);
 	uint64 version;
+	bool own = escrow_facts_are_own(entry);
 	bool found;
 
 	if (escrow_facts(entry, facts, &version))
 		return true;
 	SPI_connect();
-	found = query_read(&kind->facts, &argument, NULL, 1) > 0;
+	/* What is kept for everybody must be committed: a statement of ours may have
+	 * changed the row and not told the trigger yet. */
+	found = (own ? query_read(&kind->facts, &argument, NULL, 1)
+				 : query_read_committed_by_others(&kind->facts, &argument, 1)) > 0;
 	for (int i = 0; found && i < Min(ESCROW_FACTS, SPI_tuptable->tupdesc->natts); i++)
 	{
 		bool isnull;
@@ -188,7 +192,7 @@ pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts)
 		facts->values[i] = query_value(0, i + 1, &isnull);
 	}
 	SPI_finish();
-	if (found)
+	if (found && !own)
 		escrow_facts_keep(entry, facts, version);
 	return found;
 }
@@ -448,8 +452,8 @@ pool_count_row(const TriggerData *trigger)
 }
 
 /* Runs what a row trigger does as a call of its own, for its locks. */
-static void
-pool_run_trigger(const TriggerData *trigger, void (*run)(const TriggerData *))
+void
+pool_run_trigger(const TriggerData *trigger, void (*run)(const TriggerData *trigger))
 {
 	LockCall call;
 

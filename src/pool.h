@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "commands/trigger.h"
 
 #include "escrow.h"
 #include "plan_cache.h"
@@ -65,6 +66,7 @@ extern RefusalCode pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool
 extern bool pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts);
 extern EscrowEntry *pool_pin_or_raise(PoolKind *kind, int64 id);
 extern void pool_freeze_or_raise(PoolKind *kind, EscrowEntry *entry);
+extern void pool_run_trigger(const TriggerData *trigger, void (*run)(const TriggerData *trigger));
 extern void pool_give_as_expected(bool expected);
 
 extern Datum pool_column(HeapTuple row, TupleDesc desc, const char *column, bool *isnull);

@@ -42,6 +42,59 @@ line_units(const PoolKind *kind, HeapTuple row, TupleDesc desc)
 
 static bool reap_item(EscrowEntry *entry, int64 item_id);
 
+/* Is the line written by us, and so as its reservation is? */
+static bool writing_lines = false;
+
+static CachedQuery find_status = {"SELECT r.status IN ('held', 'confirmed')"
+								  " FROM fcfs.reservation r WHERE r.id = $1 FOR SHARE",
+								  1,
+								  {INT8OID},
+								  NULL,
+								  0};
+
+/* A line that somebody else writes must count just if its reservation does. */
+static void
+check_line(const PoolKind *kind, EscrowEntry *entry, HeapTuple row, TupleDesc desc)
+{
+	bool isnull;
+	Datum reservation_id = pool_column(row, desc, "reservation_id", &isnull);
+	bool agrees;
+
+	if (writing_lines)
+		return;
+	SPI_connect();
+	agrees = query_write(&find_status, &reservation_id, NULL) == 0 || /* its foreign key says so */
+			 query_bool(0, 1) == (line_units(kind, row, desc) > 0);
+	SPI_finish();
+	if (!agrees)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("a line must be active just as long as its reservation is held or confirmed"),
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "reservation_line"),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, "reservation_line_active")));
+}
+
+/* Runs a query that writes lines as their reservation is. */
+static uint64
+write_lines(CachedQuery *query, const Datum *values, const char *nulls)
+{
+	volatile uint64 written = 0;
+
+	writing_lines = true;
+	PG_TRY();
+	{
+		written = query_write(query, values, nulls);
+	}
+	PG_FINALLY();
+	{
+		writing_lines = false;
+	}
+	PG_END_TRY();
+	return written;
+}
+
 PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM},
 					  .name = "item",
 					  .pool_table = "item",
@@ -58,12 +111,15 @@ PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM},
 							   " FROM fcfs.item i WHERE i.id = $1",
 							   1,
 							   {INT8OID},
-							   NULL},
+							   NULL,
+							   0},
 					  .referenced = {"SELECT 1 FROM fcfs.reservation_line l WHERE l.item_id = $1",
 									 1,
 									 {INT8OID},
-									 NULL},
+									 NULL,
+									 0},
 					  .claimed_units = line_units,
+					  .check_claim = check_line,
 					  .reap = reap_item};
 
 /* Reaping -------------------------------------------------------------------------- */
@@ -79,7 +135,8 @@ static CachedQuery reap_holds = {
 	" WHERE r.id = overdue.id",
 	3,
 	{TIMESTAMPTZOID, INT4OID, INT8OID},
-	NULL};
+	NULL,
+	0};
 
 static CachedQuery next_overdue = {
 	"SELECT r.expires_at FROM fcfs.reservation r"
@@ -88,7 +145,8 @@ static CachedQuery next_overdue = {
 	" ORDER BY r.expires_at LIMIT 1",
 	1,
 	{INT8OID},
-	NULL};
+	NULL,
+	0};
 
 static uint64
 reap(TimestampTz now, int max_rows, const int64 *item_id)
@@ -161,13 +219,15 @@ static CachedQuery follow_status = {
 	"UPDATE fcfs.reservation_line l SET active = $2 WHERE l.reservation_id = $1 AND l.active <> $2",
 	2,
 	{INT8OID, BOOLOID},
-	NULL};
+	NULL,
+	0};
 
 static CachedQuery find_items = {"SELECT DISTINCT l.item_id FROM fcfs.reservation_line l WHERE "
 								 "l.reservation_id = $1 AND l.active ORDER BY 1",
 								 1,
 								 {INT8OID},
-								 NULL};
+								 NULL,
+								 0};
 
 /* Do units of a reservation of that status count? */
 static bool
@@ -191,7 +251,7 @@ set_lines(HeapTuple row, TupleDesc desc, bool active)
 	pool_give_as_expected(expired);
 	PG_TRY();
 	{
-		(void) query_write(&follow_status, values, NULL);
+		(void) write_lines(&follow_status, values, NULL);
 	}
 	PG_FINALLY();
 	{
@@ -217,6 +277,22 @@ forget_overdue(HeapTuple row, TupleDesc desc)
 	}
 }
 
+static void
+follow_reservation(const TriggerData *trigger)
+{
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	bool counted = status_counts(trigger->tg_trigtuple, desc);
+	bool counts = status_counts(trigger->tg_newtuple, desc);
+	bool isnull;
+
+	SPI_connect();
+	if (counted != counts)
+		set_lines(trigger->tg_newtuple, desc, counts);
+	if (pool_text_is(pool_column(trigger->tg_newtuple, desc, "status", &isnull), "held"))
+		forget_overdue(trigger->tg_newtuple, desc); /* held again, or until another time */
+	SPI_finish();
+}
+
 PG_FUNCTION_INFO_V1(fcfs_reservation_changed);
 
 /* AFTER UPDATE ROW trigger of fcfs.reservation. */
@@ -224,20 +300,12 @@ Datum
 fcfs_reservation_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	TupleDesc desc;
-	bool isnull;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
 		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function must be fired by an AFTER UPDATE ROW trigger")));
-	desc = RelationGetDescr(trigger->tg_relation);
-	SPI_connect();
-	if (status_counts(trigger->tg_trigtuple, desc) != status_counts(trigger->tg_newtuple, desc))
-		set_lines(trigger->tg_newtuple, desc, status_counts(trigger->tg_newtuple, desc));
-	if (pool_text_is(pool_column(trigger->tg_newtuple, desc, "status", &isnull), "held"))
-		forget_overdue(trigger->tg_newtuple, desc); /* held again, or until another time */
-	SPI_finish();
+	pool_run_trigger(trigger, follow_reservation);
 	return PointerGetDatum(NULL);
 }
 
@@ -256,7 +324,8 @@ static CachedQuery judge_reserve = {
 	" WHERE i.id = $1",
 	4,
 	{INT8OID, INT8OID, TIMESTAMPTZOID, FLOAT8OID},
-	NULL};
+	NULL,
+	0};
 
 static CachedQuery insert_reservation = {
 	"WITH made AS (INSERT INTO fcfs.reservation"
@@ -266,7 +335,8 @@ static CachedQuery insert_reservation = {
 	" SELECT made.id, $7, $8, $9 FROM made RETURNING reservation_id",
 	9,
 	{INT8OID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT8OID},
-	NULL};
+	NULL,
+	0};
 
 /* The rules before capacity, on the row of judge_reserve. */
 static bool
@@ -299,7 +369,7 @@ write_reservation(const Call *call, EscrowEntry *entry, Datum *values, char *nul
 	values[4] = TimestampTzGetDatum(call->arrived_at);
 	values[5] = expires_at;
 	escrow_hold_until(entry, DatumGetTimestampTz(expires_at));
-	if (query_write(&insert_reservation, values, nulls) != 1)
+	if (write_lines(&insert_reservation, values, nulls) != 1)
 		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
 						errmsg("a trigger suppressed the reservation")));
 	return query_int64(0, 1, 0);
@@ -319,6 +389,7 @@ run_reserve(Call *call)
 	RefusalCode refused;
 	int64 price;
 	int64 amount;
+	int64 id;
 	Datum hold_for;
 	bool isnull;
 
@@ -356,37 +427,41 @@ run_reserve(Call *call)
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "item " INT64_FORMAT ", wanted " INT64_FORMAT, item_id,
 						   quantity);
-	return call_done(call, write_reservation(call, entry, values, nulls, hold_for));
+	id = write_reservation(call, entry, values, nulls, hold_for);
+	escrow_end_prepaid(entry);
+	return call_done(call, id);
 }
 
 static Operation reserve = {
 	.name = "reserve",
 	.arguments = {"customer_id", "item_id", "quantity"},
 	.run = run_reserve,
-	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL}};
+	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL, 0}};
 
 OPERATION_FACES(reserve, reserve);
 
 /* confirm_reservation, cancel_reservation ------------------------------------------------- */
 
 static CachedQuery find_customer = {
-	"SELECT r.customer_id FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL};
+	"SELECT r.customer_id FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL, 0};
 
 static CachedQuery lock_reservation = {
 	"SELECT r.status = 'held', r.status = 'confirmed', r.status = 'expired', r.expires_at, r.status"
 	" FROM fcfs.reservation r WHERE r.id = $1 FOR UPDATE",
 	1,
 	{INT8OID},
-	NULL};
+	NULL,
+	0};
 
 static CachedQuery set_confirmed = {
-	"UPDATE fcfs.reservation r SET status = 'confirmed' WHERE r.id = $1", 1, {INT8OID}, NULL};
+	"UPDATE fcfs.reservation r SET status = 'confirmed' WHERE r.id = $1", 1, {INT8OID}, NULL, 0};
 
 static CachedQuery set_cancelled = {
 	"UPDATE fcfs.reservation r SET status = 'cancelled', ended_at = $2 WHERE r.id = $1",
 	2,
 	{INT8OID, TIMESTAMPTZOID},
-	NULL};
+	NULL,
+	0};
 
 /* Finds whose reservation it is and begins the call. */
 static bool
@@ -441,7 +516,7 @@ static Operation confirm_reservation = {
 	.name = "confirm_reservation",
 	.arguments = {"reservation_id"},
 	.run = run_confirm_reservation,
-	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL}};
+	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL, 0}};
 
 OPERATION_FACES(confirm_reservation, confirm_reservation);
 
@@ -491,6 +566,6 @@ static Operation cancel_reservation = {
 	.name = "cancel_reservation",
 	.arguments = {"reservation_id"},
 	.run = run_cancel_reservation,
-	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL}};
+	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL, 0}};
 
 OPERATION_FACES(cancel_reservation, cancel_reservation);

@@ -32,7 +32,8 @@ static CachedQuery find_section = {
 	" FROM fcfs.section s JOIN fcfs.course c ON c.id = s.course_id WHERE s.id = $1",
 	1,
 	{INT8OID},
-	NULL};
+	NULL,
+	0};
 
 /* The section seen last, true for as long as this entry is pinned and we have
  * changed no section ourselves. */
@@ -164,6 +165,25 @@ fill_enrollment(HeapTuple row, TupleDesc desc)
 	return heap_modify_tuple_by_cols(row, desc, fill.count, fill.columns, fill.values, fill.nulls);
 }
 
+/* The row that fcfs_enrollment_fill() returns. */
+static HeapTuple filled_row;
+
+static void
+fill_row(const TriggerData *trigger)
+{
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	HeapTuple row =
+		TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	bool section_null;
+	bool status_null;
+
+	(void) pool_column(row, desc, "section_id", &section_null);
+	(void) pool_column(row, desc, "status", &status_null);
+	if (!section_null && !status_null) /* else the NOT NULL constraint says it best */
+		row = fill_enrollment(row, desc);
+	filled_row = row;
+}
+
 PG_FUNCTION_INFO_V1(fcfs_enrollment_fill);
 
 /* BEFORE INSERT OR UPDATE ROW trigger of fcfs.enrollment. */
@@ -171,20 +191,13 @@ Datum
 fcfs_enrollment_fill(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	HeapTuple row;
-	bool section_null;
-	bool status_null;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function must be fired by a BEFORE ROW trigger")));
-	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
-	(void) pool_column(row, RelationGetDescr(trigger->tg_relation), "section_id", &section_null);
-	(void) pool_column(row, RelationGetDescr(trigger->tg_relation), "status", &status_null);
-	if (!section_null && !status_null) /* else the NOT NULL constraint says it best */
-		row = fill_enrollment(row, RelationGetDescr(trigger->tg_relation));
-	return PointerGetDatum(row);
+	pool_run_trigger(trigger, fill_row);
+	return PointerGetDatum(filled_row);
 }
 
 /* Sections: carry over ----------------------------------------------------------------- */
@@ -194,14 +207,16 @@ static CachedQuery carry_over = {
 	" WHERE e.section_id = $1 AND e.status = 'enrolled'",
 	4,
 	{INT8OID, INT8OID, INT8OID, TSTZMULTIRANGEOID},
-	NULL};
+	NULL,
+	0};
 
 static CachedQuery carry_over_ended = {
 	"UPDATE fcfs.enrollment e SET term_id = $2, course_id = $3"
 	" WHERE e.section_id = $1 AND e.status <> 'enrolled' AND (e.term_id, e.course_id) <> ($2, $3)",
 	3,
 	{INT8OID, INT8OID, INT8OID},
-	NULL};
+	NULL,
+	0};
 
 static CachedQuery find_conflicts = {
 	"SELECT string_agg(DISTINCT format('%s (section %s)', e.student_id, x.section_id), ', ')"
@@ -211,7 +226,8 @@ static CachedQuery find_conflicts = {
 	" WHERE e.section_id = $1 AND e.status = 'enrolled'",
 	2,
 	{INT8OID, TSTZMULTIRANGEOID},
-	NULL};
+	NULL,
+	0};
 
 /* Does anything change that enrollments copy? */
 bool

@@ -109,7 +109,7 @@ compare_slot(EscrowSlot *slot, PoolKind *kind)
 		SlotView after;
 		EscrowLoad load;
 
-		if (!before.used || before.pins > 0)
+		if (!before.used || before.pins > 0 || before.key.pool_table != kind->escrow.pool_table)
 			continue;
 		load = kind->escrow.load(&kind->escrow, before.key.id, &balance);
 		after = view_slot(slot);

@@ -86,7 +86,8 @@ BEGIN
     USING (
         SELECT o.person_id, o.key, o.function
         FROM fcfs.idempotency o
-        WHERE o.created_at < clock_timestamp() - coalesce(nullif(current_setting('fcfs.idempotency_keep', true), ''), '24h')::interval
+        WHERE o.created_at < clock_timestamp() - make_interval(secs => extract(epoch FROM
+            coalesce(nullif(current_setting('fcfs.idempotency_keep', true), ''), '24h')::interval)::float8)
         ORDER BY o.created_at
         LIMIT max_rows
         FOR UPDATE SKIP LOCKED) old
