@@ -75,6 +75,25 @@ CLOSE c;
 SELECT test.free('coupon', 1);
 TRUNCATE fcfs.coupon_issue;
 
+-- One that makes another claim of it than was asked for: whatever comes of that, no unit is lost or gained.
+CREATE FUNCTION test.another() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.user_id = 1 THEN
+        NEW.coupon_id := 2;
+    ELSE
+        NEW.status := 'revoked';
+    END IF;
+    RETURN NEW;
+END
+$$;
+INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES (2, 'K2', 3, '-infinity', 'infinity');
+CREATE TRIGGER a_first BEFORE INSERT ON fcfs.coupon_issue FOR EACH ROW EXECUTE FUNCTION test.another();
+SELECT test.said('SELECT fcfs.issue_coupon(1, 1)') <> '', test.said('SELECT fcfs.issue_coupon(1, 2)') <> '';
+DROP TRIGGER a_first ON fcfs.coupon_issue;
+SELECT c.id, split_part(test.free('coupon', c.id), ' ', 1)::integer + (
+    SELECT count(*) FROM fcfs.coupon_issue AS i WHERE i.coupon_id = c.id AND i.status <> 'revoked') AS units
+FROM fcfs.coupon AS c ORDER BY c.id;
+TRUNCATE fcfs.coupon_issue;
 -- PL/pgSQL that tries one thing and then another.
 CREATE FUNCTION test.either(student bigint, VARIADIC sections bigint[]) RETURNS text
 LANGUAGE plpgsql AS $$

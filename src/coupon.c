@@ -21,6 +21,9 @@
 #include "operation.h"
 #include "pool.h"
 
+/* As many as a quota can have; what is brought must leave numbers to come. */
+#define MAX_ARRIVAL INT64CONST(1000000000000000)
+
 /* The pool ---------------------------------------------------------------------- */
 
 static int64
@@ -53,6 +56,17 @@ raise_per_user_limit(int64 coupon_id, int64 limit)
 					err_generic_string(PG_DIAG_CONSTRAINT_NAME, "coupon_per_user_limit")));
 }
 
+static void
+raise_arrival(int64 arrival)
+{
+	ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
+					errmsg("arrival " INT64_FORMAT " is out of range", arrival),
+					errdetail("Arrivals are numbers from 1 to " INT64_FORMAT ".", MAX_ARRIVAL),
+					err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
+					err_generic_string(PG_DIAG_TABLE_NAME, "coupon_issue"),
+					err_generic_string(PG_DIAG_CONSTRAINT_NAME, "coupon_issue_arrival")));
+}
+
 /* The unique index allows one row an ordinal; this bounds the ordinals. */
 static void
 check_issue(const PoolKind *kind, EscrowEntry *entry, HeapTuple row, TupleDesc desc)
@@ -67,7 +81,11 @@ check_issue(const PoolKind *kind, EscrowEntry *entry, HeapTuple row, TupleDesc d
 
 	arrival = DatumGetInt64(heap_getattr(row, kind->claim_attributes[4], desc, &isnull));
 	if (!isnull)
+	{
+		if (arrival < 1 || arrival > MAX_ARRIVAL)
+			raise_arrival(arrival);
 		escrow_arrival_above(entry, arrival);
+	}
 	/* The first of a user is within any limit: no need to look. */
 	if (ordinal == 1 || issue_units(kind, row, desc) == 0)
 		return;
@@ -234,6 +252,7 @@ run_issue_coupon(Call *call)
 	EscrowFacts facts;
 	RefusalCode refused;
 	int limit;
+	uint64 counted;
 	int64 id;
 	int issued;
 	int64 arrival;
@@ -258,8 +277,9 @@ run_issue_coupon(Call *call)
 						 DatumGetBool(facts.values[COUPON_STRICT_ORDER]), 1, &arrival);
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "coupon " INT64_FORMAT, coupon_id);
+	counted = pool_rows_counted();
 	id = write_issue(call, issued, limit, arrival);
-	escrow_end_prepaid(entry);
+	pool_claim_written(entry, counted);
 	return call_done(call, id);
 }
 

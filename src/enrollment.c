@@ -189,6 +189,7 @@ run_enroll(Call *call)
 	SectionCopy section;
 	EscrowEntry *entry;
 	RefusalCode refused;
+	uint64 counted;
 	int64 id;
 	bool strict_order;
 	bool isnull;
@@ -214,8 +215,9 @@ run_enroll(Call *call)
 	refused = pool_claim(&section_pool, entry, section_id, strict_order, 1, NULL);
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "section " INT64_FORMAT, section_id);
+	counted = pool_rows_counted();
 	id = write_enrollment(call, student_id, section_id, &section);
-	escrow_end_prepaid(entry);
+	pool_claim_written(entry, counted);
 	return call_done(call, id);
 }
 

@@ -599,20 +599,6 @@ escrow_use_prepaid(EscrowEntry *entry, int64 units)
 	return used;
 }
 
-/* The row is written. Units that it turned out not to claim, since a trigger
- * changed it, come back at commit. */
-void
-escrow_end_prepaid(EscrowEntry *entry)
-{
-	int64 left = entry->sums.prepaid;
-
-	if (left > 0)
-	{
-		escrow_give(entry, left, false);
-		(void) escrow_use_prepaid(entry, left);
-	}
-}
-
 /* Looking ---------------------------------------------------------------------------------- */
 
 /* What the transaction could take at this moment. */

@@ -93,7 +93,6 @@ extern void escrow_truncated(const EscrowKind *kind);
 /* Units a function took for a row that it is about to write. */
 extern void escrow_prepay(EscrowEntry *entry, int64 units);
 extern int64 escrow_use_prepaid(EscrowEntry *entry, int64 units);
-extern void escrow_end_prepaid(EscrowEntry *entry);
 
 extern int64 escrow_available(EscrowEntry *entry);
 extern bool escrow_facts_are_own(const EscrowEntry *entry);

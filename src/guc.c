@@ -27,7 +27,7 @@ guc_init(void)
 {
 	DefineCustomIntVariable(
 		"fcfs.hold_for", "How long a reservation is held where no event says it.", NULL,
-		&fcfs_hold_for, 15 * 60, 1, INT_MAX / 1000, PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
+		&fcfs_hold_for, 15 * 60, 1, INT_MAX / 1000, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("fcfs.idempotency_keep",
 							"How long answers are kept under their idempotency key.", NULL,
 							&fcfs_idempotency_keep, 24 * 60 * 60, 24 * 60 * 60, INT_MAX / 1000,

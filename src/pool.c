@@ -26,6 +26,9 @@
 
 static PoolKind *const kinds[] = {&section_pool, &item_pool, &coupon_pool};
 
+/* Rows the trigger of claims has seen in this session. */
+static uint64 rows_counted = 0;
+
 /* Gives come from holds whose time has run out, see escrow_give(). */
 static bool giving_as_expected = false;
 
@@ -254,6 +257,28 @@ pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool strict_order, int6
 	return pool_refusal(kind, answer);
 }
 
+/* How many rows the trigger has seen, for pool_claim_written(). */
+uint64
+pool_rows_counted(void)
+{
+	return rows_counted;
+}
+
+/*
+ * The row of a claim is written; counted_before is pool_rows_counted() before
+ * it was. If the trigger has seen a row and left units, somebody else's trigger
+ * has changed what is claimed: the rest comes back at commit. If it has seen
+ * none, triggers are switched off, and the units are those of the row.
+ */
+void
+pool_claim_written(EscrowEntry *entry, uint64 counted_before)
+{
+	int64 left = escrow_use_prepaid(entry, PG_INT64_MAX);
+
+	if (left > 0 && rows_counted > counted_before)
+		escrow_give(entry, left, false);
+}
+
 /* Gives of the rows written next are of holds whose time has run out. */
 void
 pool_give_as_expected(bool expected)
@@ -314,6 +339,20 @@ pool_raise_exceeded(const PoolKind *kind, EscrowEntry *entry, int64 id, int64 un
 					 kind->capacity_column),
 			 err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
 			 err_generic_string(PG_DIAG_TABLE_NAME, kind->claim_table),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, kind->capacity_constraint)));
+}
+
+/* Reports that a capacity cannot be lowered below what is claimed. */
+static void
+pool_raise_lowered(const PoolKind *kind, int64 id, int64 claimed, int64 capacity)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("claims on %s " INT64_FORMAT " would exceed its capacity", kind->name, id),
+			 errdetail("Claimed " INT64_FORMAT ", wanted capacity " INT64_FORMAT ".", claimed,
+					   capacity),
+			 errhint("End claims first."), err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
+			 err_generic_string(PG_DIAG_TABLE_NAME, kind->pool_table),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, kind->capacity_constraint)));
 }
 
@@ -410,6 +449,20 @@ pool_take_for_row(PoolKind *kind, EscrowEntry *entry, int64 id, int64 units)
 	escrow_hold_until(entry, DT_NOBEGIN);
 }
 
+/* Gives what a row claimed. If its pool is gone, with it or before it, there is
+ * nobody to give it to. */
+static void
+pool_give_for_row(PoolKind *kind, int64 id, int64 units)
+{
+	EscrowEntry *entry;
+	RefusalCode refused = pool_pin(kind, id, &entry);
+
+	if (refused == REFUSAL_NONE)
+		escrow_give(entry, units, giving_as_expected);
+	else if (refused != kind->not_found)
+		refusal_raise(refused, NULL);
+}
+
 static void
 pool_count_change(PoolKind *kind, ClaimSide before, ClaimSide after, TupleDesc desc)
 {
@@ -420,8 +473,11 @@ pool_count_change(PoolKind *kind, ClaimSide before, ClaimSide after, TupleDesc d
 		before.units -= common;
 		after.units -= common;
 	}
+	/* Pools in order of id, whichever side they are on. */
+	if (before.row && after.row && after.pool_id < before.pool_id)
+		(void) pool_pin_or_raise(kind, after.pool_id);
 	if (before.row && before.units > 0)
-		escrow_give(pool_pin_or_raise(kind, before.pool_id), before.units, giving_as_expected);
+		pool_give_for_row(kind, before.pool_id, before.units);
 	/* Even a claim that is over must be on a pool that exists. */
 	if (after.row && (after.units > 0 || before.row == NULL || before.pool_id != after.pool_id))
 	{
@@ -447,6 +503,7 @@ pool_count_row(const TriggerData *trigger)
 		after = trigger->tg_trigtuple;
 	else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		after = trigger->tg_newtuple;
+	rows_counted++;
 	pool_count_change(kind, pool_claim_side(kind, before, desc), pool_claim_side(kind, after, desc),
 					  desc);
 }
@@ -532,7 +589,7 @@ pool_change_capacity(PoolKind *kind, int64 id, int64 old_capacity, int64 new_cap
 		pool_refusal(kind, escrow_change_capacity(entry, old_capacity, new_capacity));
 
 	if (refused == kind->sold_out)
-		pool_raise_exceeded(kind, entry, id, old_capacity - new_capacity);
+		pool_raise_lowered(kind, id, old_capacity - escrow_available(entry), new_capacity);
 	if (refused != REFUSAL_NONE)
 		refusal_raise(refused, NULL);
 }

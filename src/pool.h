@@ -66,6 +66,8 @@ extern RefusalCode pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool
 extern bool pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts);
 extern EscrowEntry *pool_pin_or_raise(PoolKind *kind, int64 id);
 extern void pool_freeze_or_raise(PoolKind *kind, EscrowEntry *entry);
+extern uint64 pool_rows_counted(void);
+extern void pool_claim_written(EscrowEntry *entry, uint64 counted_before);
 extern void pool_run_trigger(const TriggerData *trigger, void (*run)(const TriggerData *trigger));
 extern void pool_give_as_expected(bool expected);
 

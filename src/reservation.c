@@ -389,6 +389,7 @@ run_reserve(Call *call)
 	RefusalCode refused;
 	int64 price;
 	int64 amount;
+	uint64 counted;
 	int64 id;
 	Datum hold_for;
 	bool isnull;
@@ -427,8 +428,9 @@ run_reserve(Call *call)
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "item " INT64_FORMAT ", wanted " INT64_FORMAT, item_id,
 						   quantity);
+	counted = pool_rows_counted();
 	id = write_reservation(call, entry, values, nulls, hold_for);
-	escrow_end_prepaid(entry);
+	pool_claim_written(entry, counted);
 	return call_done(call, id);
 }
 

@@ -174,9 +174,14 @@ PG_FUNCTION_INFO_V1(fcfs_reload_pool);
 Datum
 fcfs_reload_pool(PG_FUNCTION_ARGS)
 {
-	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	int64 id = PG_GETARG_INT64(1);
+	char *name;
+	int64 id;
 
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("%s must not be null", PG_ARGISNULL(0) ? "kind" : "id")));
+	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	id = PG_GETARG_INT64(1);
 	PreventCommandIfReadOnly("reload_pool()");
 	for (PoolKind *kind = pool_kinds_next(NULL); kind; kind = pool_kinds_next(kind))
 	{

@@ -8,6 +8,7 @@ AS $$
 DECLARE
     operation record;
     unknown text;
+    missing text;
     answer fcfs.outcome;
     made jsonb;
 BEGIN
@@ -19,7 +20,8 @@ BEGIN
     END IF;
 
     -- An operation is a function that has a try_ twin which answers an outcome.
-    SELECT t.oid, t.proname AS try_name, t.proargnames AS names, t.proargtypes AS types, f.prorettype::regtype AS row_type
+    SELECT t.proname AS try_name, t.proargnames AS names, t.proargtypes AS types,
+        t.pronargs - t.pronargdefaults AS required, f.prorettype::regtype AS row_type
     INTO operation
     FROM pg_proc f
     JOIN pg_proc t ON t.pronamespace = f.pronamespace AND t.proname = 'try_' || f.proname AND t.proargtypes = f.proargtypes
@@ -34,6 +36,15 @@ BEGIN
         RAISE invalid_parameter_value USING
             MESSAGE = format('%s() has no argument "%s"', name, unknown),
             HINT = format('Its arguments are %s.', array_to_string(operation.names, ', '));
+    END IF;
+
+    SELECT a.argument INTO missing
+    FROM unnest(operation.names) WITH ORDINALITY AS a (argument, number)
+    WHERE a.number <= operation.required AND NOT args ? a.argument
+    ORDER BY a.number
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE null_value_not_allowed USING MESSAGE = format('%s() needs the argument "%s"', name, missing);
     END IF;
 
     EXECUTE format('SELECT * FROM fcfs.%I(%s)', operation.try_name, (

@@ -39,7 +39,7 @@ COMMENT ON FUNCTION fcfs.escrow_differences() IS
 
 CREATE FUNCTION fcfs.reload_pool(kind text, id bigint)
 RETURNS void
-LANGUAGE C VOLATILE PARALLEL UNSAFE STRICT SECURITY DEFINER
+LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'fcfs_reload_pool';
 COMMENT ON FUNCTION fcfs.reload_pool(text, bigint) IS
@@ -85,6 +85,14 @@ SELECT 'no_such_pool', 'coupon_issue', i.id, format('coupon %s does not exist', 
 FROM fcfs.coupon_issue i
 WHERE NOT EXISTS (SELECT FROM fcfs.coupon c WHERE c.id = i.coupon_id)
 UNION ALL
+SELECT 'no_such_student', 'enrollment', e.id, format('student %s does not exist', e.student_id)
+FROM fcfs.enrollment e
+WHERE NOT EXISTS (SELECT FROM fcfs.student s WHERE s.id = e.student_id)
+UNION ALL
+SELECT 'no_such_reservation', 'reservation_line', l.id, format('reservation %s does not exist', l.reservation_id)
+FROM fcfs.reservation_line l
+WHERE NOT EXISTS (SELECT FROM fcfs.reservation r WHERE r.id = l.reservation_id)
+UNION ALL
 SELECT 'overlap', 'enrollment', e.id, format('student %s also has enrollment %s at that time', e.student_id, x.id)
 FROM fcfs.enrollment e
 JOIN fcfs.enrollment x ON x.student_id = e.student_id AND x.id > e.id AND x.schedule && e.schedule
@@ -113,6 +121,16 @@ JOIN fcfs.coupon c ON c.id = i.coupon_id
 WHERE i.status <> 'revoked'
 GROUP BY c.id, i.user_id
 HAVING count(*) > c.per_user_limit
+UNION ALL
+SELECT 'over_limit', 'coupon_issue', i.id,
+    format('it is number %s of user %s of coupon %s, the limit is %s', i.user_ordinal, i.user_id, c.id, c.per_user_limit)
+FROM fcfs.coupon_issue i
+JOIN fcfs.coupon c ON c.id = i.coupon_id
+WHERE i.status <> 'revoked' AND i.user_ordinal NOT BETWEEN 1 AND c.per_user_limit
+    AND NOT EXISTS (
+        SELECT FROM fcfs.coupon_issue x
+        WHERE x.coupon_id = i.coupon_id AND x.user_id = i.user_id AND x.status <> 'revoked'
+        HAVING count(*) > c.per_user_limit)
 UNION ALL
 SELECT 'arrival_twice', 'coupon', i.coupon_id, format('arrival %s was given %s times', i.arrival, count(*))
 FROM fcfs.coupon_issue i
