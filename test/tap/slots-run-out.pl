@@ -2,6 +2,8 @@
 # stay, and every count is exact all the same.
 use strict;
 use warnings;
+use Cwd qw(abs_path);
+use File::Spec;
 use Fcfs;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -9,7 +11,7 @@ use Test::More;
 use constant POOLS => 300;
 
 my $node = new_server('slots', conf => 'fcfs.max_pools = 16');
-my $dir = PostgreSQL::Test::Utils::tempdir;
+my $dir = File::Spec->rel2abs(PostgreSQL::Test::Utils::tempdir);
 $node->safe_psql('postgres', 'CREATE TABLE answer (coupon bigint, code text); CREATE SEQUENCE n START 1000000;'
 	. 'INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) '
 	. "SELECT g, 'K' || g, 4, ${\ALWAYS} FROM generate_series(1, ${\POOLS}) g");
