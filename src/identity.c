@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/dependency.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
@@ -16,8 +17,10 @@
 #include "fmgr.h"
 #include "storage/lmgr.h"
 #include "utils/fmgrprotos.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 
+#include "identity.h"
 #include "lock.h"
 #include "plan_cache.h"
 
@@ -36,19 +39,19 @@ static struct
 {
 	const char *table;
 	CachedQuery highest_id;
-} identities[] = {HIGHEST_ID(person),
-				  HIGHEST_ID(term),
-				  HIGHEST_ID(student),
-				  HIGHEST_ID(course),
-				  HIGHEST_ID(section),
-				  HIGHEST_ID(meeting),
-				  HIGHEST_ID(enrollment),
-				  HIGHEST_ID(event),
-				  HIGHEST_ID(item),
-				  HIGHEST_ID(reservation),
-				  HIGHEST_ID(reservation_line),
-				  HIGHEST_ID(coupon),
-				  HIGHEST_ID(coupon_issue)};
+} identities[] = {
+	HIGHEST_ID(person), HIGHEST_ID(term),    HIGHEST_ID(student),
+	HIGHEST_ID(course), HIGHEST_ID(section), HIGHEST_ID(meeting),
+	HIGHEST_ID(event),  HIGHEST_ID(item),    HIGHEST_ID(coupon),
+};
+
+/* Sequences of tables, as far as they were searched for. */
+static struct
+{
+	Oid table;
+	Oid sequence;
+} sequences[16];
+static int sequence_count = 0;
 
 /* The highest id of a table, 0 if it is empty. */
 static int64
@@ -104,27 +107,74 @@ advance_identity(Oid sequence, int64 highest)
 		(void) nextval_internal(sequence, false);
 }
 
+/* The identity sequence of a table; searched for once. */
+static Oid
+identity_sequence(Relation table)
+{
+	Oid relation = RelationGetRelid(table);
+
+	for (int i = 0; i < sequence_count; i++)
+	{
+		if (sequences[i].table == relation)
+			return sequences[i].sequence;
+	}
+	if (sequence_count == (int) lengthof(sequences))
+		sequence_count = 0;
+	sequences[sequence_count].sequence = getIdentitySequence(relation, 1, false);
+	sequences[sequence_count].table = relation;
+	return sequences[sequence_count++].sequence;
+}
+
+static void
+identity_forget(Datum arg, Oid relation)
+{
+	sequence_count = 0;
+}
+
+/* A row was written with that id, brought or not. */
+void
+identity_row_written(Relation table, int64 id)
+{
+	Oid sequence = identity_sequence(table);
+
+	if (id > last_value(sequence))
+		advance_identity(sequence, id);
+}
+
 PG_FUNCTION_INFO_V1(fcfs_ids_brought);
 
-/* AFTER INSERT STATEMENT trigger of every table with an identity. */
+/*
+ * AFTER INSERT trigger of the tables with an identity: of statements where few
+ * rows are written one by one, of rows else. (A statement's trigger keeps a
+ * subtransaction's memory to the end of the transaction.)
+ */
 Datum
 fcfs_ids_brought(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	Relation table;
-	Oid sequence;
-	int64 highest;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function must be fired by an AFTER INSERT STATEMENT trigger")));
+						errmsg("function must be fired by an AFTER INSERT trigger")));
+	table = trigger->tg_relation;
 	if (lock_in_call())
 		return PointerGetDatum(NULL);
-	table = trigger->tg_relation;
-	highest = highest_id(RelationGetRelationName(table));
-	sequence = getIdentitySequence(RelationGetRelid(table), 1, false);
-	advance_identity(sequence, highest);
+	if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+		identity_row_written(table, highest_id(RelationGetRelationName(table)));
+	else
+	{
+		bool isnull;
+
+		identity_row_written(table, DatumGetInt64(heap_getattr(trigger->tg_trigtuple, 1,
+															   RelationGetDescr(table), &isnull)));
+	}
 	return PointerGetDatum(NULL);
+}
+
+void
+identity_init(void)
+{
+	CacheRegisterRelcacheCallback(identity_forget, (Datum) 0);
 }

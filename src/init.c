@@ -9,6 +9,7 @@
 
 #include "escrow.h"
 #include "guc.h"
+#include "identity.h"
 #include "pool.h"
 
 PG_MODULE_MAGIC;
@@ -21,4 +22,5 @@ _PG_init(void)
 	guc_init();
 	escrow_init();
 	pool_init();
+	identity_init();
 }

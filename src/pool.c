@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "identity.h"
 #include "pool.h"
 
 static PoolKind *const kinds[] = {&section_pool, &item_pool, &coupon_pool};
@@ -532,8 +533,15 @@ PG_FUNCTION_INFO_V1(fcfs_claim_changed);
 Datum
 fcfs_claim_changed(PG_FUNCTION_ARGS)
 {
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
 	pool_check_trigger(fcinfo, true);
-	pool_run_trigger((TriggerData *) fcinfo->context, pool_count_row);
+	/* Rows that functions write have drawn their id. */
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event) && !lock_in_call())
+		identity_row_written(
+			trigger->tg_relation,
+			pool_id_column(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation)));
+	pool_run_trigger(trigger, pool_count_row);
 	return PointerGetDatum(NULL);
 }
 

@@ -223,8 +223,6 @@ CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.section
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
 CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.meeting
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
-CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.enrollment
-    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
 
 -- Functions -----------------------------------------------------------------
 

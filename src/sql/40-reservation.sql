@@ -84,9 +84,7 @@ CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.event
 CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.item
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
 CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.reservation
-    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
-CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.reservation_line
-    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
+    FOR EACH ROW EXECUTE FUNCTION fcfs.ids_brought();
 
 OPERATION reserve(customer_id bigint, item_id bigint, quantity integer DEFAULT 1, idempotency_key text DEFAULT NULL)
 RETURNS fcfs.reservation

@@ -49,8 +49,6 @@ CREATE TRIGGER claims_truncated AFTER TRUNCATE ON fcfs.coupon_issue
 
 CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.coupon
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
-CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.coupon_issue
-    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();
 
 OPERATION issue_coupon(coupon_id bigint, user_id bigint, idempotency_key text DEFAULT NULL)
 RETURNS fcfs.coupon_issue

@@ -104,9 +104,9 @@ FROM (VALUES ('enrollment', 'student_id', true), ('enrollment', 'section_id', fa
 -- Triggers: a row is counted by whatever statement it comes; all of them fire unless told not to.
 SELECT triggers_are('fcfs', relation, triggers::name[], 'triggers of ' || relation)
 FROM (VALUES
-    ('enrollment', '{enrollment_fill,claim_changed,claims_truncated,ids_brought}'),
-    ('coupon_issue', '{claim_changed,claims_truncated,ids_brought}'),
-    ('reservation_line', '{claim_changed,claims_truncated,ids_brought}'),
+    ('enrollment', '{enrollment_fill,claim_changed,claims_truncated}'),
+    ('coupon_issue', '{claim_changed,claims_truncated}'),
+    ('reservation_line', '{claim_changed,claims_truncated}'),
     ('coupon', '{pool_changed,ids_brought}'),
     ('item', '{pool_changed,ids_brought}')) AS t (relation, triggers);
 SELECT has_trigger('fcfs', 'section', 'pool_changed', 'section: changes of capacity are counted');
