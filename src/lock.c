@@ -91,6 +91,13 @@ lock_tag(LOCKTAG *tag, LockName name)
 						 name.lock_class);
 }
 
+/* Is it the waiting line of a pool? */
+static bool
+lock_is_line(LockName name)
+{
+	return name.lock_class > LOCK_SHORT && name.lock_class < LOCK_SECTION_LOAD;
+}
+
 /* "student 42", for log lines. */
 static const char *
 lock_describe(LockName name)
@@ -125,7 +132,10 @@ lock_describe(LockName name)
 			}
 	}
 	return psprintf("%s%s " INT64_FORMAT, what,
-					name.lock_class > LOCK_SHORT ? " (waiting line)" : "", name.id);
+					lock_is_line(name)             ? " (waiting line)"
+					: name.lock_class > LOCK_SHORT ? " (being counted)"
+												   : "",
+					name.id);
 }
 
 /* Logs a wait that lasted longer than fcfs.slow_wait. holder_pid may be 0. */
@@ -260,13 +270,6 @@ lock_try(const LOCKTAG *tag, LOCKMODE mode)
 	result = LockAcquire(tag, mode, false, true);
 	CurrentResourceOwner = owner;
 	return result != LOCKACQUIRE_NOT_AVAIL;
-}
-
-/* Is it the waiting line of a pool? */
-static bool
-lock_is_line(LockName name)
-{
-	return name.lock_class > LOCK_SHORT && name.lock_class < LOCK_SECTION_LOAD;
 }
 
 /*

@@ -335,7 +335,7 @@ check_length_of_sections(Datum sections)
 			" WHERE s.id = ANY ($1)"
 			" AND coalesce(s.ends_on, t.ends_on) - coalesce(s.starts_on, t.starts_on) > 3660"
 			" ORDER BY s.id LIMIT 1",
-			1, argtypes, &sections, NULL, true, 1) != SPI_OK_SELECT)
+			1, argtypes, &sections, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look at the dates of sections");
 	if (SPI_processed > 0)
 		ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
