@@ -234,4 +234,19 @@ DELETE FROM fcfs.section WHERE id = 51;
 COMMIT;
 SELECT code FROM fcfs.try_enroll(1, 51);
 
+-- Deleted, made again and deleted again to a savepoint: what is left is deleted.
+INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES (70, 'K70', 2, '-infinity', 'infinity');
+BEGIN;
+DELETE FROM fcfs.coupon WHERE id = 70;
+SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (70, 1)');
+SAVEPOINT s;
+INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES (70, 'K70', 3, '-infinity', 'infinity');
+SELECT count(*) FILTER (WHERE (fcfs.try_issue_coupon(70, u)).ok) FROM generate_series(1, 5) u;
+DELETE FROM fcfs.coupon_issue WHERE coupon_id = 70;
+DELETE FROM fcfs.coupon WHERE id = 70;
+ROLLBACK TO s;
+SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (70, 1)');
+SELECT code FROM fcfs.try_issue_coupon(70, 1);
+COMMIT;
+
 \i sql/include/finish.sql

@@ -136,6 +136,14 @@ INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (21, 2);
 SELECT test.said('UPDATE fcfs.coupon SET per_user_limit = 1 WHERE id = 21');
 SELECT test.tried('issue_coupon(21, 2)');
 
+-- A statement that changes the coupon, claims, and fails: nobody sees the change.
+UPDATE fcfs.coupon SET closes_at = '2001-01-01', opens_at = '2000-01-01' WHERE id = 21;
+WITH changed AS (UPDATE fcfs.coupon SET closes_at = 'infinity' WHERE id = 21 RETURNING id),
+claimed AS MATERIALIZED (SELECT id, fcfs.try_issue_coupon(id, 50) FROM changed)
+SELECT 1 / (id - 21) FROM claimed;
+SELECT test.tried('issue_coupon(21, 51)');
+UPDATE fcfs.coupon SET opens_at = '-infinity', closes_at = 'infinity' WHERE id = 21;
+
 -- By hand: over the quota, over the limit a user, the same ordinal twice, no such coupon.
 SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (5, 1)');
 SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id, user_ordinal) VALUES (20, 1, 2)');

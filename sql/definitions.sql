@@ -129,5 +129,8 @@ SELECT test.said('TRUNCATE fcfs.section');
 SELECT test.said('TRUNCATE fcfs.coupon');
 SELECT test.said('TRUNCATE fcfs.item');
 SELECT test.said('UPDATE fcfs.student SET id = 77 WHERE id = 1');
+-- A calendar without end, through a date of one's own or of the term.
+SELECT test.said($$UPDATE fcfs.section SET starts_on = '1990-01-01', ends_on = NULL WHERE id = 1$$);
+SELECT test.said($$UPDATE fcfs.section SET starts_on = NULL, ends_on = '2990-01-01' WHERE id = 1$$);
 
 \i sql/include/finish.sql

@@ -79,5 +79,26 @@ is($node->safe_psql('postgres', 'SELECT count(*) FILTER (WHERE ok) FROM generate
 	'the other pools are as they were');
 nothing_left($node, 'in the end');
 
+# Whoever finds no slot waits to have the table alone. One who was there before may
+# load the same pool meanwhile: then that slot counts, and not a count of one's own.
+SKIP_LOCAL:
+{
+	last SKIP_LOCAL unless preloaded($node);
+	$node->safe_psql('postgres', 'DELETE FROM fcfs.coupon_issue; UPDATE fcfs.coupon SET quota = 2 WHERE id = 300');
+	my ($first, $second, $late) = map { session($node) } 1 .. 3;
+	$_->query_safe('BEGIN') for $first, $second;
+	$first->query_safe('SELECT count(*) FROM generate_series(1, 15) c, fcfs.try_issue_coupon(c, 1)');
+	$second->query_safe('SELECT fcfs.issue_coupon(16, 2)');
+	ask($late, 'SELECT code FROM fcfs.try_issue_coupon(300, 3)');
+	wait_until_blocked($node, $late, $second);
+	$first->query_safe('COMMIT');
+	is($second->query_safe('SELECT code FROM fcfs.try_issue_coupon(300, 4)'), 'OK', 'one who was there before loads the pool');
+	$second->query_safe('COMMIT');
+	is(answer($late), 'OK', 'one who waited for the table takes the last unit');
+	is($node->safe_psql('postgres', 'SELECT code FROM fcfs.try_issue_coupon(300, 5)'), 'COUPON_EXHAUSTED', 'and it was the last');
+	$_->quit for $first, $second, $late;
+	nothing_left($node, 'after the table was waited for');
+}
+
 $node->stop;
 done_testing();
