@@ -43,10 +43,10 @@ for (1 .. 100)
 
 sub through_pooler
 {
-	my ($name, $clients, $times, $script) = @_;
+	my ($name, $clients, $times, $script, @options) = @_;
 	append_to_file("$dir/$name.sql", $script);
 	$node->command_like(
-		[ 'pgbench', '-n', '-c', $clients, '-j', 2, '-t', $times, '-f', "$dir/$name.sql", $pooled ],
+		[ 'pgbench', '-n', '-c', $clients, '-j', 2, '-t', $times, @options, '-f', "$dir/$name.sql", $pooled ],
 		qr{actually processed: @{[$clients * $times]}/@{[$clients * $times]}}, "$name: every call was answered");
 }
 
@@ -66,7 +66,9 @@ for my $coupon (1, 2)
 }
 
 # Transactions of several statements, a third rolled back, a third to a savepoint.
-through_pooler('mix', 40, 15, <<'END');
+# Two that each hold a unit and want another, near the end of the quota, wait for
+# each other: one of them is told of a deadlock, and tries again.
+through_pooler('mix', 40, 15, <<'END', '--max-tries', 20);
 \set how random(1, 3)
 BEGIN;
 SELECT code FROM fcfs.try_issue_coupon(3, nextval('n'));
