@@ -294,8 +294,8 @@ pool_raise_missing(const PoolKind *kind, int64 id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-			 errmsg("a claim in table \"%s\" refers to a %s that does not exist", kind->claim_table,
-					kind->name),
+			 errmsg("a claim in table \"%s\" refers to %s %s that does not exist",
+					kind->claim_table, kind->name[0] == 'i' ? "an" : "a", kind->name),
 			 errdetail("There is no %s with id " INT64_FORMAT ".", kind->name, id),
 			 err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
 			 err_generic_string(PG_DIAG_TABLE_NAME, kind->claim_table),
