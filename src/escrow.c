@@ -532,8 +532,8 @@ escrow_give(EscrowEntry *entry, int64 units, bool expected)
 /*
  * The capacity changes, as a give or a take of the difference. By how much it
  * does must come from the row that was changed: the slot may not yet have heard
- * of a change that was just committed. Only for a pool that this transaction
- * made is what it was loaded with sure, and the row may be older than that.
+ * of a change that was just committed. Not so for a pool that this transaction
+ * made: it may have been loaded after the change, so what it lacks is what counts.
  * ESCROW_NOT_ENOUGH if units that would have to go are claimed.
  */
 EscrowAnswer
