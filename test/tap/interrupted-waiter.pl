@@ -122,32 +122,36 @@ $_->quit for $holder, $waiter;
 
 # A deadlock is found although others wake the waiter all the time: the first
 # holds the last unit and wants the person of the second, who wants that unit.
-$coupon++;
-open_coupon($node, $coupon, 1);
-open_coupon($node, 1000, 1000);
-my ($first, $second) = map { session($node) } 1 .. 2;
-$_->query_safe("SET deadlock_timeout = '300ms'; SET statement_timeout = '6s'; BEGIN") for $first, $second;
-$first->query_safe("SELECT fcfs.issue_coupon($coupon, 1)");
-$second->query_safe('SELECT fcfs.issue_coupon(1000, 2)');
-my $others = "${\PostgreSQL::Test::Utils::tempdir}/others.sql";
-PostgreSQL::Test::Utils::append_to_file($others, "SELECT code FROM fcfs.try_issue_coupon($coupon, nextval('others'));\n");
-$node->safe_psql('postgres', 'CREATE SEQUENCE others START 10');
-my $load = do
+# (Without preloading nothing is uncertain, and nobody is woken.)
+if (preloaded())
 {
-	local $ENV{PGOPTIONS} = '-c fcfs.wait_for_uncertain=off';
-	IPC::Run::start([ 'pgbench', '-n', '-c', 2, '-T', 8, '-f', $others, '-h', $node->host, '-p', $node->port, 'postgres' ],
-		'>', \my $said, '2>&1');
-};
-$node->poll_query_until('postgres', "SELECT last_value > 100 FROM others") or die "no load\n";
-ask($second, "SELECT code FROM fcfs.try_issue_coupon($coupon, 2)");
-ask($first, 'SELECT code FROM fcfs.try_issue_coupon(1000, 2)');
-my @answers = map { answer($_) } $first, $second;
-is(scalar(grep { /40P01/ } @answers), 1, 'a deadlock is found, however often others wake the waiter')
-  or diag(join "\n", @answers);
-$load->kill_kill;
-$_->query('ROLLBACK') for $first, $second;
-$_->quit for $first, $second;
-nothing_left($node, 'after the deadlock');
+	$coupon++;
+	open_coupon($node, $coupon, 1);
+	open_coupon($node, 1000, 1000);
+	my ($first, $second) = map { session($node) } 1 .. 2;
+	$_->query_safe("SET deadlock_timeout = '300ms'; SET statement_timeout = '6s'; BEGIN") for $first, $second;
+	$first->query_safe("SELECT fcfs.issue_coupon($coupon, 1)");
+	$second->query_safe('SELECT fcfs.issue_coupon(1000, 2)');
+	my $others = "${\PostgreSQL::Test::Utils::tempdir}/others.sql";
+	PostgreSQL::Test::Utils::append_to_file($others, "SELECT code FROM fcfs.try_issue_coupon($coupon, nextval('others'));\n");
+	$node->safe_psql('postgres', 'CREATE SEQUENCE others START 10');
+	my $load = do
+	{
+		local $ENV{PGOPTIONS} = '-c fcfs.wait_for_uncertain=off';
+		IPC::Run::start([ 'pgbench', '-n', '-c', 2, '-T', 8, '-f', $others, '-h', $node->host, '-p', $node->port, 'postgres' ],
+			'>', \my $said, '2>&1');
+	};
+	$node->poll_query_until('postgres', "SELECT last_value > 100 FROM others") or die "no load\n";
+	ask($second, "SELECT code FROM fcfs.try_issue_coupon($coupon, 2)");
+	ask($first, 'SELECT code FROM fcfs.try_issue_coupon(1000, 2)');
+	my @answers = map { answer($_) } $first, $second;
+	is(scalar(grep { /40P01/ } @answers), 1, 'a deadlock is found, however often others wake the waiter')
+	  or diag(join "\n", @answers);
+	$load->kill_kill;
+	$_->query('ROLLBACK') for $first, $second;
+	$_->quit for $first, $second;
+	nothing_left($node, 'after the deadlock');
+}
 
 $node->stop;
 done_testing();
