@@ -60,9 +60,13 @@ extern PoolKind coupon_pool;
 extern void pool_init(void);
 extern PoolKind *pool_kinds_next(PoolKind *previous);
 extern void pool_resolve(PoolKind *kind);
+extern PoolKind *pool_kind_of(Oid relation);
+extern RefusalCode pool_refusal(const PoolKind *kind, EscrowAnswer answer);
 extern RefusalCode pool_pin(PoolKind *kind, int64 id, EscrowEntry **entry);
 extern RefusalCode pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool strict_order,
 							  int64 units, int64 *arrival);
+extern EscrowAnswer pool_take(const PoolKind *kind, EscrowEntry *entry, int64 id, int64 units,
+							  int64 *arrival);
 extern bool pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts);
 extern EscrowEntry *pool_pin_or_raise(PoolKind *kind, int64 id);
 extern void pool_freeze_or_raise(PoolKind *kind, EscrowEntry *entry);
