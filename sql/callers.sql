@@ -51,6 +51,16 @@ SELECT test.said('SELECT fcfs.try_issue_coupon(1, 1)');
 SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (1, 1)');
 DROP TRIGGER never ON fcfs.coupon_issue;
 SELECT test.free('coupon', 1);
+CREATE TRIGGER never BEFORE UPDATE ON fcfs.reservation FOR EACH ROW EXECUTE FUNCTION test.never();
+INSERT INTO fcfs.item (id, code, stock) VALUES (2, 'I2', 3);
+WITH r AS (SELECT * FROM fcfs.reserve(1, 2))
+SELECT test.said(format('SELECT fcfs.confirm_reservation(%s)', r.id)),
+    test.said(format('SELECT fcfs.try_cancel_reservation(%s)', r.id)) FROM r;
+DROP TRIGGER never ON fcfs.reservation;
+CREATE TRIGGER never BEFORE INSERT ON fcfs.idempotency FOR EACH ROW EXECUTE FUNCTION test.never();
+SELECT test.said($$SELECT fcfs.try_reserve(1, 2, 1, 'k')$$);
+DROP TRIGGER never ON fcfs.idempotency;
+SELECT test.free('item', 2);
 
 -- From a trigger that waits for the commit.
 CREATE TABLE test.wish (who bigint);

@@ -174,4 +174,10 @@ SELECT test.said('SELECT fcfs.expire_idempotency_keys(0)');
 SELECT test.said('SELECT fcfs.expire_idempotency_keys(-2147483648)');
 SELECT test.said('SELECT fcfs.expire_idempotency_keys(NULL)');
 
+-- An id that was brought can be any number, 0 too: it is in the answer, and in the one that is kept.
+INSERT INTO fcfs.item (id, code, stock) VALUES (7, 'I7', 3);
+INSERT INTO fcfs.reservation (id, customer_id, amount, currency, expires_at) VALUES (0, 7, 0, 'USD', 'infinity');
+SELECT ok, id, replayed FROM fcfs.try_confirm_reservation(0, 'zero');
+SELECT ok, id, replayed FROM fcfs.try_confirm_reservation(0, 'zero');
+
 \i sql/include/finish.sql

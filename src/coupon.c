@@ -236,9 +236,7 @@ write_issue(const Call *call, int issued, int limit, int64 arrival)
 	}
 	values[3] = Int64GetDatum(arrival);
 	values[4] = TimestampTzGetDatum(call->arrived_at);
-	if (query_write(&insert_issue, values, NULL) != 1)
-		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
-						errmsg("a trigger suppressed the coupon")));
+	query_wrote_one(query_write(&insert_issue, values, NULL), "coupon");
 	return query_int64(0, 1, 0);
 }
 

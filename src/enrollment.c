@@ -173,9 +173,7 @@ write_enrollment(const Call *call, int64 student_id, int64 section_id, const Sec
 	values[4] = section->credits;
 	values[5] = section->schedule;
 	values[6] = TimestampTzGetDatum(call->arrived_at);
-	if (query_write(&insert_enrollment, values, NULL) != 1)
-		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
-						errmsg("a trigger suppressed the enrollment")));
+	query_wrote_one(query_write(&insert_enrollment, values, NULL), "enrollment");
 	return query_int64(0, 1, 0);
 }
 

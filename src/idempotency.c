@@ -131,6 +131,6 @@ idempotency_store(const Call *call)
 	values[5] = call->detail ? CStringGetTextDatum(call->detail) : (Datum) 0;
 	nulls[5] = call->detail ? ' ' : 'n';
 	values[6] = Int64GetDatum(call->id);
-	nulls[6] = call->id != 0 ? ' ' : 'n';
-	(void) query_write(&store_answer, values, nulls);
+	nulls[6] = call->refused == REFUSAL_NONE ? ' ' : 'n';
+	query_wrote_one(query_write(&store_answer, values, nulls), "idempotency key");
 }

@@ -237,7 +237,7 @@ operation_trying(FunctionCallInfo fcinfo, Operation *operation)
 	values[4] = CStringGetTextDatum(refusal->message);
 	nulls[5] = call.detail == NULL;
 	values[5] = call.detail ? CStringGetTextDatum(call.detail) : (Datum) 0;
-	nulls[6] = call.id == 0;
+	nulls[6] = call.refused != REFUSAL_NONE;
 	values[6] = Int64GetDatum(call.id);
 	values[7] = BoolGetDatum(call.replayed);
 

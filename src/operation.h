@@ -42,7 +42,7 @@ typedef struct Call
 	/* the outcome */
 	RefusalCode refused;
 	const char *detail; /* may be NULL */
-	int64 id;           /* 0: none */
+	int64 id;           /* of success only */
 	bool replayed;
 } Call;
 

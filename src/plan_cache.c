@@ -148,6 +148,15 @@ query_write(CachedQuery *query, const Datum *values, const char *nulls)
 	return query_run(query, values, nulls, snapshot, crosscheck, false, 0);
 }
 
+/* There is no success without the row: a trigger may have dropped it. */
+void
+query_wrote_one(uint64 rows, const char *what)
+{
+	if (rows != 1)
+		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+						errmsg("a trigger suppressed the %s", what)));
+}
+
 /* A value of the last result; columns count from 1. */
 Datum
 query_value(uint64 row, int column, bool *isnull)

@@ -24,6 +24,7 @@ typedef struct CachedQuery
 extern uint64 query_read(CachedQuery *query, const Datum *values, const char *nulls, long limit);
 extern uint64 query_read_committed_by_others(CachedQuery *query, const Datum *values, long limit);
 extern uint64 query_write(CachedQuery *query, const Datum *values, const char *nulls);
+extern void query_wrote_one(uint64 rows, const char *what);
 
 extern Datum query_value(uint64 row, int column, bool *isnull);
 extern int64 query_int64(uint64 row, int column, int64 if_null);

@@ -79,9 +79,7 @@ write_reservation(const Call *call, EscrowEntry *entry, Datum *values, char *nul
 	values[4] = TimestampTzGetDatum(call->arrived_at);
 	values[5] = expires_at;
 	escrow_hold_until(entry, DatumGetTimestampTz(expires_at));
-	if (hold_write_lines(&insert_reservation, values, nulls) != 1)
-		ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
-						errmsg("a trigger suppressed the reservation")));
+	query_wrote_one(hold_write_lines(&insert_reservation, values, nulls), "reservation");
 	return query_int64(0, 1, 0);
 }
 
@@ -220,7 +218,7 @@ run_confirm_reservation(Call *call)
 	if (!begin_for_reservation(call, reservation_id) ||
 		!judge_reservation(call, reservation_id, false))
 		return false;
-	(void) query_write(&set_confirmed, &argument, NULL);
+	query_wrote_one(query_write(&set_confirmed, &argument, NULL), "confirmation");
 	return call_done(call, reservation_id);
 }
 
@@ -247,7 +245,7 @@ run_cancel_reservation(Call *call)
 		return call_refuse(call, refused, NULL);
 	if (!judge_reservation(call, reservation_id, true))
 		return false;
-	(void) query_write(&set_cancelled, values, NULL);
+	query_wrote_one(query_write(&set_cancelled, values, NULL), "cancellation");
 	return call_done(call, reservation_id);
 }
 
