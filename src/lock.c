@@ -13,8 +13,15 @@
  * A lock that is free is taken at once. Only a wait happens in a
  * subtransaction, so that running into fcfs.lock_timeout is an answer and
  * leaves the transaction usable.
+ *
+ * What ends such a wait is a timeout of our own. The server's lock_timeout ends
+ * one by the signal that also tells of a cancel and of statement_timeout; of two
+ * that come at the same moment only one is reported, so by taking the report of
+ * lock_timeout for an answer a cancel would be lost.
  */
 #include "postgres.h"
+
+#include <signal.h>
 
 #include "access/xact.h"
 #include "miscadmin.h"
@@ -22,6 +29,7 @@
 #include "storage/proc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -183,10 +191,72 @@ lock_wait_unbounded(const LockWait *wait)
 		(void) VirtualXactLock(wait->holder, true);
 }
 
+/* The bound of the wait we are in ----------------------------------------------- */
+
+static TimeoutId bound_timeout = MAX_TIMEOUTS; /* not registered yet */
+static volatile sig_atomic_t bound_reached = false;
+static volatile sig_atomic_t bound_signalled = false; /* by anybody, while it is set */
+static struct sigaction bound_server_action;
+
+/* Runs in the handler of SIGALRM: ends the wait as a cancel would, but without a
+ * signal. */
+static void
+bound_reach(void)
+{
+	bound_reached = true;
+	InterruptPending = true;
+	QueryCancelPending = true;
+}
+
+/* Runs in place of the server's handler of SIGINT, by which it hears of cancels
+ * and of its own timeouts. */
+static void
+bound_signal(int signal_number)
+{
+	bound_signalled = true;
+	bound_server_action.sa_handler(signal_number);
+}
+
+static void
+bound_set(int milliseconds)
+{
+	struct sigaction action;
+
+	if (bound_timeout == MAX_TIMEOUTS)
+		bound_timeout = RegisterTimeout(USER_TIMEOUT, bound_reach);
+	bound_reached = false;
+	bound_signalled = false;
+	sigaction(SIGINT, NULL, &bound_server_action);
+	action = bound_server_action;
+	action.sa_handler = bound_signal;
+	sigaction(SIGINT, &action, NULL);
+	if (milliseconds < INT_MAX)
+		enable_timeout_after(bound_timeout, milliseconds);
+}
+
+/* Was the bound reached, and nothing else heard of meanwhile? */
+static bool
+bound_lift(void)
+{
+	bool alone;
+
+	disable_timeout(bound_timeout, false);
+	alone = bound_reached && !bound_signalled;
+	if (alone)
+	{
+		QueryCancelPending = false; /* if it is still there, it was ours */
+		alone = !bound_signalled;
+		if (!alone)
+			QueryCancelPending = true;
+	}
+	sigaction(SIGINT, &bound_server_action, NULL);
+	return alone;
+}
+
 /*
  * Waits, through the lock manager, at most that many milliseconds. True when
- * it got there. The bound is lock_timeout of the server, lowered for the time
- * of the wait; the error it makes is caught here, in a subtransaction.
+ * it got there. The error by which the bound ends a wait is caught here, in a
+ * subtransaction.
  */
 static bool
 lock_wait_bounded(const LockWait *wait, int milliseconds, int deadlock_after)
@@ -200,23 +270,26 @@ lock_wait_bounded(const LockWait *wait, int milliseconds, int deadlock_after)
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
+	bound_set(save_lock_timeout > 0 ? Min(save_lock_timeout, milliseconds) : milliseconds);
 	PG_TRY();
 	{
-		if (milliseconds < INT_MAX)
-			LockTimeout =
-				save_lock_timeout > 0 ? Min(save_lock_timeout, milliseconds) : milliseconds;
+		LockTimeout = 0; /* part of the bound */
 		if (deadlock_after > 0)
 		{
 			/* A slice of a longer wait: it is not what log_lock_waits means. */
 			DeadlockTimeout = deadlock_after;
 			log_lock_waits = false;
 		}
+		CHECK_FOR_INTERRUPTS(); /* what came before the bound was set */
 		lock_wait_unbounded(wait);
-		CHECK_FOR_INTERRUPTS(); /* a timeout that fired as it was granted is ours */
+		disable_timeout(bound_timeout, false);
+		CHECK_FOR_INTERRUPTS(); /* a bound reached as it was granted */
 		ReleaseCurrentSubTransaction();
+		(void) bound_lift();
 	}
 	PG_CATCH();
 	{
+		bool alone = bound_lift();
 		ErrorData *error;
 
 		LockTimeout = save_lock_timeout;
@@ -228,7 +301,7 @@ lock_wait_bounded(const LockWait *wait, int milliseconds, int deadlock_after)
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
-		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		if (!alone || error->sqlerrcode != ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
 		FreeErrorData(error);
 		granted = false;

@@ -6,6 +6,7 @@ use Fcfs;
 use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my $node = new_server('interrupted');
 my $coupon = 0;
@@ -119,6 +120,31 @@ cmp_ok(time - $since, '<', 5, '... and not only fcfs.lock_timeout');
 $holder->query_safe('COMMIT');
 served('timeouts while waiting', '1');
 $_->quit for $holder, $waiter;
+
+# A cancel, or statement_timeout, in the same moment in which the bound of the wait
+# is reached (a slice of it, or fcfs.lock_timeout): the cancel is not lost. The
+# waiter stands still until both have come.
+for my $case ([ 'cancelled', '60s', 0 ], [ 'cancelled', '1s', 0 ], [ 'timed out', '60s', 1500 ])
+{
+	my ($how, $bound, $statement_timeout) = @$case;
+	$coupon++;
+	open_coupon($node, $coupon, 1);
+	($holder, $waiter) = (session($node), session($node));
+	$holder->query_safe('BEGIN');
+	$holder->query_safe("SELECT fcfs.issue_coupon($coupon, 1)");
+	$waiter->query_safe("SET fcfs.lock_timeout = '$bound'; SET statement_timeout = $statement_timeout");
+	ask($waiter, "SELECT code FROM fcfs.try_issue_coupon($coupon, 2)");
+	wait_until_blocked($node, $waiter, $holder);
+	kill STOP => $waiter->{pid};
+	usleep 1_700_000;
+	signal('cancel', $waiter) unless $statement_timeout;
+	kill CONT => $waiter->{pid};
+	like(answer($waiter), qr/ERROR:  57014/, "a waiter is $how as its bound of $bound is reached: it hears of it");
+	$holder->query_safe('ROLLBACK');
+	is($waiter->query_safe("SELECT code FROM fcfs.try_issue_coupon($coupon, 2)"), 'OK', '... and its session goes on');
+	served("$how as the bound is reached", '2');
+	$_->quit for $holder, $waiter;
+}
 
 # A deadlock is found although others wake the waiter all the time: the first
 # holds the last unit and wants the person of the second, who wants that unit.
