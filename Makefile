@@ -29,7 +29,7 @@ bench: setup
 lint: setup
 	@scripts/lint
 format: setup
-	@clang-format -i src/*.[ch]
+	@clang-format -i src/*.[ch] test/history/*.[ch]
 
 else
 

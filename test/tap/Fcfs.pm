@@ -6,12 +6,14 @@ package Fcfs;
 use strict;
 use warnings;
 use Exporter 'import';
+use File::Basename qw(dirname);
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_server world open_coupon start_pgbench acknowledged nothing_left session ask answer
+our @EXPORT = qw(new_server world open_coupon start_pgbench acknowledged start_load stop_load history_holds
+  nothing_left session ask answer
   wait_until_blocked state_of preloaded ALWAYS);
 
 use constant ALWAYS => "'2000-01-01', '2100-01-01'";
@@ -137,6 +139,54 @@ sub acknowledged
 		push @unsure, $before + $answered{$client} + 1;
 	}
 	return (\@sure, \@unsure);
+}
+
+# Starts the load driver of test/history in the background; options are those of
+# the driver: connections, seconds, seed, profile, dbname (for several hosts). The
+# first load on a node makes the definitions that it is about.
+sub start_load
+{
+	my ($node, %option) = @_;
+	my $loads = $node->{fcfs_loads} //= [];
+	my $log = PostgreSQL::Test::Utils::tempdir . '/load.log';
+	my $conninfo = delete $option{dbname} // $node->connstr('postgres');
+	my @driver = ($ENV{FCFS_LOAD}, '--log', $log, '--dbname', $conninfo);
+	run_log([ @driver[ 0, 3, 4 ], '--setup' ]) or die "no definitions\n" unless @$loads;
+	$option{seed} //= $ENV{FCFS_SEED} // 1;
+	diag("load with seed $option{seed}");
+	my $load = { node => $node, loads => $loads, log => $log, output => '' };
+	$load->{run} = IPC::Run::start([ @driver, map { ("--$_", $option{$_}) } sort keys %option ],
+		'>', \$load->{output}, '2>&1');
+	push @$loads, $load;
+	return $load;
+}
+
+# Lets the calls in flight come to their ends, with or without answers.
+sub stop_load
+{
+	my ($load) = @_;
+	$load->{run}->signal('TERM');
+	$load->{run}->finish or die "the load driver failed: $load->{output}\n";
+	return;
+}
+
+# Compares what was acknowledged, in all loads on the node so far, with the tables.
+# Options: node (if the tables are now elsewhere), acknowledged_only_before (a moment).
+sub history_holds
+{
+	my ($load, $when, %option) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $node = $option{node} // $load->{node};
+	my @only = $option{acknowledged_only_before}
+	  ? ('--acknowledged-only-before', $option{acknowledged_only_before}) : ();
+	my ($output, $status) = ('', 0);
+	IPC::Run::run(
+		[ dirname(__FILE__) . '/../history/check', '--dbname', $node->connstr('postgres'), @only,
+			map { $_->{log} } @{ $load->{loads} } ],
+		'>', \$output, '2>&1') or $status = $?;
+	is($status, 0, "$when: the history holds: " . ($output =~ /([^\n]*)\n\z/ ? $1 : 'no summary'))
+	  or diag($output);
+	return;
 }
 
 # After a fault: no invariant broken, nothing in flight, nobody waiting, no lock kept.

@@ -1,0 +1,224 @@
+"""Reads the logs of the load driver: what each call was, when it was sent and
+answered, and what became of the transaction that it was in."""
+import collections
+import json
+
+NEVER = float("inf")
+
+# How a transaction ended, as far as its client can know.
+COMMITTED, ROLLED_BACK, UNKNOWN = "committed", "rolled back", "unknown"
+
+
+class Call:
+    """One call of an operation. sent and answered are microseconds of the clock."""
+
+    def __init__(self, log, line, skipped=False):
+        self.log = log
+        self.connection = line["c"]
+        self.number = line["n"]
+        self.attempt = line.get("attempt", 1)
+        self.operation = line["op"]
+        self.arguments = tuple(line.get("args", ()))
+        self.level = line.get("level")
+        self.slot = line.get("slot")
+        self.trying = line.get("try", False)
+        self.key = (log.run, line["key"]) if "key" in line else None
+        self.skipped = skipped
+        self.sent = line["t"]
+        self.answered = NEVER
+        self.code = "UNKNOWN"       # as in the log
+        self.state = "00000"
+        self.id = None
+        self.replayed = False
+        self.transaction = None
+        self.kept = False           # it is part of what its transaction commits, if it does
+
+    def answer(self, line):
+        self.code = line["code"]
+        self.state = line.get("state", "00000")
+        self.id = line.get("id")
+        self.replayed = line.get("replayed", False)
+        if not self.lost:
+            self.answered = line["t"]
+
+    @property
+    def lost(self):
+        return self.code == "UNKNOWN"
+
+    @property
+    def failed(self):
+        """It was an error, which ended the transaction or subtransaction."""
+        return self.state != "00000"
+
+    def __repr__(self):
+        key = f" key {self.key[1]}" if self.key else ""
+        face = "try_" if self.trying else ""
+        answer = self.code or self.state
+        return (f"[{self.connection}:{self.number}{'+' * (self.attempt - 1)} "
+                f"{self.sent % 10**9 / 1000:.3f}–{self.answered % 10**9 / 1000:.3f} ms] "
+                f"{face}{self.operation}{self.arguments}{key} → {answer}"
+                f"{'' if self.id is None else f' id {self.id}'}{' replayed' if self.replayed else ''}")
+
+
+class Transaction:
+    """Its commit was sent and done at these times; for one that was rolled back,
+    or that nobody knows of, done is when its end is sure."""
+
+    def __init__(self):
+        self.calls = []
+        self.fate = ROLLED_BACK
+        self.sent = NEVER
+        self.done = NEVER
+        self.alive_until = 0        # it had surely not ended before
+
+
+class Log:
+    """One log: its calls, with their transactions, and what was observed."""
+
+    def __init__(self, path):
+        self.run = path
+        self.transactions = []
+        self.planned = collections.defaultdict(list)   # connection → every first attempt
+        self.waiting = []
+        self.complete = False
+        self.clock_set = 0
+        self.first = {}
+        self._open = {}             # connection → _Session
+        self._lost = []             # (pid, time, direct, transaction)
+        self._gone = collections.defaultdict(list)
+        with open(path, encoding="utf-8") as file:
+            for text in file:
+                if not text.endswith("\n"):
+                    break           # cut short by the end of its writer
+                self._line(json.loads(text))
+        for session in self._open.values():
+            session.lose()
+        for pid, time, direct, transaction in self._lost:
+            if direct:
+                transaction.done = min((t for t in self._gone[pid] if t > time), default=NEVER)
+
+    def _line(self, line):
+        what = line["what"]
+        if what == "run":
+            self.first = line
+            self.run = line["run"]
+        elif what == "end":
+            self.complete = True
+            self.clock_set = line["clock_set"]
+        elif what == "gone":
+            self._gone[line["pid"]].append(line["t"])
+        elif what == "waiting":
+            self.waiting.append((line["from"], line["t"], line["who"]))
+        elif what == "connected":
+            if line["c"] in self._open:
+                self._open[line["c"]].lose()
+            self._open[line["c"]] = _Session(self, line)
+        elif what == "answer":
+            self._open[line["c"]].answer(line)
+        else:
+            call = Call(self, line, what == "skipped")
+            if call.attempt == 1:
+                self.planned[call.connection].append(call)
+            if what == "call":
+                self._open[line["c"]].call = call
+
+    def lost(self, session, transaction, time):
+        self._lost.append((session.pid, time, session.direct, transaction))
+
+
+class _Session:
+    """One connection to a server: follows blocks and savepoints."""
+
+    def __init__(self, log, line):
+        self.log = log
+        self.pid = line["pid"]
+        self.direct = line["direct"]
+        self.call = None            # sent, not answered
+        self.block = None
+        self.frames = []            # calls kept, for each savepoint
+
+    def answer(self, line):
+        call, self.call = self.call, None
+        call.answer(line)
+        call.pid = self.pid if self.direct else None
+        if self.block is None and call.operation != "begin":
+            self._single(call)
+        else:
+            self._in_block(call)
+
+    def _single(self, call):
+        transaction = Transaction()
+        transaction.calls = [call]
+        call.transaction = transaction
+        call.kept = not call.failed
+        transaction.sent = call.sent
+        transaction.done = call.answered
+        transaction.alive_until = call.sent
+        transaction.fate = UNKNOWN if call.lost else ROLLED_BACK if call.failed else COMMITTED
+        self.log.transactions.append(transaction)
+        if call.lost:
+            call.kept = True
+            self.log.lost(self, transaction, call.sent)
+
+    def _in_block(self, call):
+        if call.operation == "begin":
+            self.block = Transaction()
+            self.frames = [[]]
+        elif call.operation in ("commit", "rollback"):
+            self._end(call)
+            return
+        elif call.lost:
+            self._abandon(call)
+            return
+        elif call.failed:
+            self.frames[-1] = []
+        elif call.operation == "savepoint":
+            self.frames.append([])
+        elif call.operation == "release":
+            kept = [kept for frame in self.frames[call.level:] for kept in frame]
+            del self.frames[call.level:]
+            self.frames[-1] += kept
+        elif call.operation == "rollback_to":
+            del self.frames[call.level:]
+            self.frames.append([])
+        else:
+            self.frames[-1].append(call)
+        if not call.failed:
+            self.block.alive_until = call.answered
+        if call.arguments:
+            call.transaction = self.block
+            self.block.calls.append(call)
+
+    def _end(self, call):
+        block = self._close()
+        block.sent, block.done = call.sent, call.answered
+        if call.operation == "commit" and not call.failed and call.code == "OK":
+            block.fate = COMMITTED
+        elif call.operation == "commit" and call.lost:
+            block.fate = UNKNOWN
+        if call.lost:
+            self.log.lost(self, block, call.sent)
+        if block.fate != ROLLED_BACK:
+            for kept in [kept for frame in self.frames for kept in frame]:
+                kept.kept = True
+
+    def _abandon(self, call):
+        """The connection went in the middle of a block: it was rolled back."""
+        if call and call.arguments:
+            call.transaction = self.block
+            self.block.calls.append(call)
+        block = self._close()
+        block.sent = call.sent if call else block.alive_until
+        self.log.lost(self, block, block.sent)
+
+    def _close(self):
+        block, self.block = self.block, None
+        self.log.transactions.append(block)
+        return block
+
+    def lose(self):
+        """There is no more of it in the log."""
+        if self.call:
+            self.answer({"code": "UNKNOWN"})
+        if self.block:
+            self._abandon(None)

@@ -1,0 +1,90 @@
+/*
+ * plan.h
+ *
+ * What a connection of the load driver does, decided by the seed alone.
+ */
+#ifndef FCFS_PLAN_H
+#define FCFS_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where each pool kind's claims are noted, for calls that are about a claim. */
+#define SLOTS 32
+
+#define PLAN_ARGUMENTS 3
+#define PLAN_STEPS 24
+
+typedef enum PoolKind
+{
+	SECTION,
+	ITEM,
+	COUPON,
+	POOL_KINDS
+} PoolKind;
+
+typedef enum Argument
+{
+	NOTHING,
+	PERSON,
+	POOL,
+	QUANTITY,
+	CLAIM, /* the id that is in a slot when the call is made, 0 if none is */
+	ROWS,
+	CAPACITY
+} Argument;
+
+/* One thing that can be done; the table of them is in plan.c. */
+typedef struct Operation
+{
+	const char *name;
+	const char *sql; /* NULL: a function with two faces, called by its name */
+	PoolKind kind;
+	Argument arguments[PLAN_ARGUMENTS];
+	int weight;
+	bool makes; /* its answer is the id of a claim, to be noted in a slot */
+	bool ends;  /* makes sense in a block that has failed */
+} Operation;
+
+/* One statement. */
+typedef struct Step
+{
+	const Operation *operation;
+	int64_t arguments[PLAN_ARGUMENTS];
+	int slot;    /* where to note, or to find, a claim; else -1 */
+	bool trying; /* by try_name() */
+	int64_t key; /* number of the idempotency key, 0: none */
+	int pause;   /* microseconds before it */
+	int level;   /* which savepoint it is about */
+} Step;
+
+/* What is sent between one moment without a transaction and the next. */
+typedef struct Transaction
+{
+	int count;
+	bool keyed; /* all calls have keys: it may be sent again */
+	Step steps[PLAN_STEPS];
+} Transaction;
+
+/* The state of one connection's choices. */
+typedef struct Planner
+{
+	uint64_t seed;
+	uint64_t random;
+	int connection;
+	unsigned kinds; /* bits of the pool kinds to be used */
+	int64_t keys;   /* how many keys it has used */
+} Planner;
+
+extern void plan_init(Planner *planner, uint64_t seed, int connection, unsigned kinds);
+extern void plan_transaction(Planner *planner, Transaction *transaction);
+extern void plan_administration(Planner *planner, Transaction *transaction);
+extern unsigned plan_profile(const char *name);
+extern const char *plan_kind_name(PoolKind kind);
+extern const char *plan_setup(PoolKind kind);
+
+extern const char *const plan_setup_people;
+extern const char *const plan_capacities;
+
+#endif /* FCFS_PLAN_H */
