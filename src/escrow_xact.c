@@ -453,6 +453,8 @@ ledger_xact_callback(XactEvent event, void *arg pg_attribute_unused())
 	{
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PARALLEL_COMMIT: /* nothing should have come so far there, */
+		case XACT_EVENT_PARALLEL_ABORT:  /* but a pin that stays would stay for ever */
 			if (entry_count > 0 || waiting.slot || gates[0].level > 0)
 				finish_transaction(event == XACT_EVENT_COMMIT);
 			break;

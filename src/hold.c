@@ -22,6 +22,7 @@
 
 #include "hold.h"
 #include "lock.h"
+#include "trigger.h"
 
 /* How many overdue holds one caller ends at a time. */
 #define REAP_ROWS 200
@@ -196,6 +197,7 @@ fcfs_expire_reservations(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_rows must be at least 1")));
 	PreventCommandIfReadOnly("expire_reservations()");
+	PreventCommandIfParallelMode("expire_reservations()");
 	lock_call_begin(&locks, GetCurrentTimestamp());
 	PG_TRY();
 	{
@@ -320,12 +322,10 @@ PG_FUNCTION_INFO_V1(fcfs_reservation_changed);
 Datum
 fcfs_reservation_changed(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TriggerData *trigger = trigger_check(fcinfo, TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW,
+										 TRIGGER_BY(TRIGGER_EVENT_UPDATE), "AFTER UPDATE ROW");
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function must be fired by an AFTER UPDATE ROW trigger")));
+	trigger_check_table(trigger, "reservation");
 	pool_run_trigger(trigger, follow_reservation);
 	return PointerGetDatum(NULL);
 }

@@ -23,6 +23,7 @@
 #include "identity.h"
 #include "lock.h"
 #include "plan_cache.h"
+#include "trigger.h"
 
 /* Ids above the last one given up to which numbers are drawn one by one. */
 #define LARGE_GAP 10000
@@ -107,7 +108,7 @@ advance_identity(Oid sequence, int64 highest)
 		(void) nextval_internal(sequence, false);
 }
 
-/* The identity sequence of a table; searched for once. */
+/* The identity sequence of a table, if it has one; searched for once. */
 static Oid
 identity_sequence(Relation table)
 {
@@ -120,7 +121,7 @@ identity_sequence(Relation table)
 	}
 	if (sequence_count == (int) lengthof(sequences))
 		sequence_count = 0;
-	sequences[sequence_count].sequence = getIdentitySequence(relation, 1, false);
+	sequences[sequence_count].sequence = getIdentitySequence(relation, 1, true);
 	sequences[sequence_count].table = relation;
 	return sequences[sequence_count++].sequence;
 }
@@ -137,7 +138,7 @@ identity_row_written(Relation table, int64 id)
 {
 	Oid sequence = identity_sequence(table);
 
-	if (id > last_value(sequence))
+	if (OidIsValid(sequence) && id > last_value(sequence))
 		advance_identity(sequence, id);
 }
 
@@ -151,14 +152,10 @@ PG_FUNCTION_INFO_V1(fcfs_ids_brought);
 Datum
 fcfs_ids_brought(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	Relation table;
+	TriggerData *trigger = trigger_check(fcinfo, TRIGGER_EVENT_AFTER | TRIGGER_EITHER_LEVEL,
+										 TRIGGER_BY(TRIGGER_EVENT_INSERT), "AFTER INSERT");
+	Relation table = trigger->tg_relation;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function must be fired by an AFTER INSERT trigger")));
-	table = trigger->tg_relation;
 	if (lock_in_call())
 		return PointerGetDatum(NULL);
 	if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))

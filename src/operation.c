@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
@@ -41,14 +42,18 @@ static const char *
 read_key(FunctionCallInfo fcinfo, int argument)
 {
 	char *key;
+	bool too_long;
 
 	if (PG_ARGISNULL(argument))
 		return NULL;
-	key = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-	if (key[0] == '\0')
+	/* One of a gigabyte is not even unpacked. */
+	too_long = toast_raw_datum_size(PG_GETARG_DATUM(argument)) - VARHDRSZ >
+			   KEY_MAX_LENGTH * MAX_MULTIBYTE_CHAR_LEN;
+	key = too_long ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
+	if (key && key[0] == '\0')
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("idempotency_key must not be empty")));
-	if (pg_mbstrlen(key) > KEY_MAX_LENGTH)
+	if (too_long || pg_mbstrlen(key) > KEY_MAX_LENGTH)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("idempotency_key must not be longer than %d characters", KEY_MAX_LENGTH)));
@@ -157,6 +162,7 @@ run_call(Call *call, Operation *operation, bool storing_refusals, Datum *row)
 	LockCall locks;
 
 	PreventCommandIfReadOnly(psprintf("%s()", operation->name));
+	PreventCommandIfParallelMode(psprintf("%s()", operation->name));
 	lock_call_begin(&locks, call->arrived_at);
 	PG_TRY();
 	{

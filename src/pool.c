@@ -103,19 +103,19 @@ pool_resolve(PoolKind *kind)
 	kind->resolved = true;
 }
 
-/* The kind that a table is of, be it the pools or the claims. */
+/* The kind that a table of pools, or one of claims, is of. */
 PoolKind *
-pool_kind_of(Oid relation)
+pool_kind_of(Oid relation, bool claims)
 {
 	for (int i = 0; i < (int) lengthof(kinds); i++)
 	{
 		pool_resolve(kinds[i]);
-		if (kinds[i]->escrow.pool_table == relation || kinds[i]->escrow.claim_table == relation)
+		if (relation == (claims ? kinds[i]->escrow.claim_table : kinds[i]->escrow.pool_table))
 			return kinds[i];
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-			 errmsg("table \"%s\" is neither a pool nor claims on one", get_rel_name(relation))));
+	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+					errmsg("table \"%s\" is not one of %s", get_rel_name(relation),
+						   claims ? "claims" : "pools")));
 }
 
 void

@@ -60,7 +60,7 @@ extern PoolKind coupon_pool;
 extern void pool_init(void);
 extern PoolKind *pool_kinds_next(PoolKind *previous);
 extern void pool_resolve(PoolKind *kind);
-extern PoolKind *pool_kind_of(Oid relation);
+extern PoolKind *pool_kind_of(Oid relation, bool claims);
 extern RefusalCode pool_refusal(const PoolKind *kind, EscrowAnswer answer);
 extern RefusalCode pool_pin(PoolKind *kind, int64 id, EscrowEntry **entry);
 extern RefusalCode pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool strict_order,

@@ -20,6 +20,7 @@
 
 #include "identity.h"
 #include "pool.h"
+#include "trigger.h"
 
 /* Rows the trigger of claims has seen in this session. */
 static uint64 rows_counted = 0;
@@ -144,17 +145,10 @@ pool_capacity(const PoolKind *kind, HeapTuple row, TupleDesc desc)
 	return SPI_gettypeid(desc, attribute) == INT8OID ? DatumGetInt64(value) : DatumGetInt32(value);
 }
 
-static void
-pool_check_trigger(FunctionCallInfo fcinfo, bool row)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		(row != (TRIGGER_FIRED_FOR_ROW(trigger->tg_event) != 0)))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function must be fired by an AFTER %s trigger",
-							   row ? "ROW" : "STATEMENT")));
-}
+/* What a row trigger may be fired by. */
+#define ANY_CHANGE \
+	(TRIGGER_BY(TRIGGER_EVENT_INSERT) | TRIGGER_BY(TRIGGER_EVENT_UPDATE) | \
+	 TRIGGER_BY(TRIGGER_EVENT_DELETE))
 
 /* One side of a change: the row before it, or the row after it. */
 typedef struct ClaimSide
@@ -241,7 +235,7 @@ pool_count_change(PoolKind *kind, ClaimSide before, ClaimSide after, TupleDesc d
 static void
 pool_count_row(const TriggerData *trigger)
 {
-	PoolKind *kind = pool_kind_of(RelationGetRelid(trigger->tg_relation));
+	PoolKind *kind = pool_kind_of(RelationGetRelid(trigger->tg_relation), true);
 	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
 	HeapTuple before = TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ? NULL : trigger->tg_trigtuple;
 	HeapTuple after = NULL;
@@ -279,9 +273,10 @@ PG_FUNCTION_INFO_V1(fcfs_claim_changed);
 Datum
 fcfs_claim_changed(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TriggerData *trigger =
+		trigger_check(fcinfo, TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW, ANY_CHANGE, "AFTER ROW");
 
-	pool_check_trigger(fcinfo, true);
+	(void) pool_kind_of(RelationGetRelid(trigger->tg_relation), true);
 	/* Rows that functions write have drawn their id. */
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event) && !lock_in_call())
 		identity_row_written(
@@ -297,11 +292,10 @@ PG_FUNCTION_INFO_V1(fcfs_claims_truncated);
 Datum
 fcfs_claims_truncated(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	PoolKind *kind;
+	TriggerData *trigger = trigger_check(fcinfo, TRIGGER_EVENT_AFTER,
+										 TRIGGER_BY(TRIGGER_EVENT_TRUNCATE), "AFTER TRUNCATE");
+	PoolKind *kind = pool_kind_of(RelationGetRelid(trigger->tg_relation), true);
 
-	pool_check_trigger(fcinfo, false);
-	kind = pool_kind_of(RelationGetRelid(trigger->tg_relation));
 	escrow_truncated(&kind->escrow);
 	return PointerGetDatum(NULL);
 }
@@ -379,7 +373,7 @@ pool_update(PoolKind *kind, HeapTuple old_row, HeapTuple new_row, TupleDesc desc
 static void
 pool_carry_over(const TriggerData *trigger)
 {
-	PoolKind *kind = pool_kind_of(RelationGetRelid(trigger->tg_relation));
+	PoolKind *kind = pool_kind_of(RelationGetRelid(trigger->tg_relation), false);
 	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
 
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
@@ -397,7 +391,8 @@ PG_FUNCTION_INFO_V1(fcfs_pool_changed);
 Datum
 fcfs_pool_changed(PG_FUNCTION_ARGS)
 {
-	pool_check_trigger(fcinfo, true);
-	pool_run_trigger((TriggerData *) fcinfo->context, pool_carry_over);
+	pool_run_trigger(
+		trigger_check(fcinfo, TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW, ANY_CHANGE, "AFTER ROW"),
+		pool_carry_over);
 	return PointerGetDatum(NULL);
 }

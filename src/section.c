@@ -24,6 +24,7 @@
 
 #include "enrollment.h"
 #include "pool.h"
+#include "trigger.h"
 
 /* The copied part ---------------------------------------------------------------- */
 
@@ -74,7 +75,9 @@ section_copy(EscrowEntry *entry, int64 section_id)
 		return &kept;
 	SPI_connect();
 	if (query_read(&find_section, &argument, NULL, 1) == 0)
-		elog(ERROR, "section " INT64_FORMAT " vanished while pinned", section_id);
+		/* This very statement has deleted it, or its course. */
+		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+						errmsg("there is no section " INT64_FORMAT " of a course", section_id)));
 	copy.term_id = query_int64(0, 1, 0);
 	copy.course_id = query_int64(0, 2, 0);
 	copy.credits = query_value(0, 3, &isnull);
@@ -190,12 +193,12 @@ PG_FUNCTION_INFO_V1(fcfs_enrollment_fill);
 Datum
 fcfs_enrollment_fill(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TriggerData *trigger =
+		trigger_check(fcinfo, TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
+					  TRIGGER_BY(TRIGGER_EVENT_INSERT) | TRIGGER_BY(TRIGGER_EVENT_UPDATE),
+					  "BEFORE INSERT OR UPDATE ROW");
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function must be fired by a BEFORE ROW trigger")));
+	trigger_check_table(trigger, "enrollment");
 	pool_run_trigger(trigger, fill_row);
 	return PointerGetDatum(filled_row);
 }
@@ -379,19 +382,16 @@ PG_FUNCTION_INFO_V1(fcfs_schedule_changed);
 Datum
 fcfs_schedule_changed(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TriggerData *trigger = trigger_check(fcinfo, TRIGGER_EVENT_AFTER, ~0, "AFTER STATEMENT");
+	const char *what = trigger->tg_trigger->tgnargs == 1 ? trigger->tg_trigger->tgargs[0] : "";
 	Datum sections;
 	bool none;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) || trigger->tg_trigger->tgnargs != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be fired by an AFTER STATEMENT trigger with one argument")));
+	trigger_check_table(trigger, strcmp(what, "truncated") == 0 ? "meeting" : what);
 	SPI_connect();
 	if (SPI_register_trigger_data(trigger) != SPI_OK_TD_REGISTER)
 		elog(ERROR, "could not register transition tables");
-	sections = lock_touched_sections(trigger->tg_trigger->tgargs[0], &none);
+	sections = lock_touched_sections(what, &none);
 	if (!none)
 		recompute_schedules(sections);
 	SPI_finish();

@@ -138,6 +138,7 @@ fcfs_escrow_differences(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
+	PreventCommandIfParallelMode("verify()");
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < escrow_slot_count(); i++)
 	{
@@ -183,6 +184,7 @@ fcfs_reload_pool(PG_FUNCTION_ARGS)
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	id = PG_GETARG_INT64(1);
 	PreventCommandIfReadOnly("reload_pool()");
+	PreventCommandIfParallelMode("reload_pool()");
 	for (PoolKind *kind = pool_kinds_next(NULL); kind; kind = pool_kinds_next(kind))
 	{
 		EscrowEntry *entry;

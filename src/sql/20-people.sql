@@ -29,6 +29,10 @@ BEGIN
     IF external IS NULL THEN
         RAISE null_value_not_allowed USING MESSAGE = 'external must not be null';
     END IF;
+    -- The table says so too, but names the person in the log.
+    IF external = '' OR length(external) > 255 THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'external must have 1 to 255 characters';
+    END IF;
     LOOP
         SELECT p.id INTO found_id FROM fcfs.person p WHERE p.external_id = external;
         IF found_id IS NOT NULL THEN
@@ -82,12 +86,14 @@ BEGIN
     IF max_rows < 1 THEN
         RAISE invalid_parameter_value USING MESSAGE = 'max_rows must be at least 1';
     END IF;
+    -- Loads the library, and so makes the setting one that not everybody sets.
+    PERFORM fcfs.is_preloaded();
     DELETE FROM fcfs.idempotency d
     USING (
         SELECT o.person_id, o.key, o.function
         FROM fcfs.idempotency o
         WHERE o.created_at < clock_timestamp() - make_interval(secs => extract(epoch FROM
-            coalesce(nullif(current_setting('fcfs.idempotency_keep', true), ''), '24h')::interval)::float8)
+            current_setting('fcfs.idempotency_keep')::interval)::float8)
         ORDER BY o.created_at
         LIMIT max_rows
         FOR UPDATE SKIP LOCKED) old

@@ -26,15 +26,17 @@ BEGIN
     FROM pg_proc f
     JOIN pg_proc t ON t.pronamespace = f.pronamespace AND t.proname = 'try_' || f.proname AND t.proargtypes = f.proargtypes
     WHERE f.pronamespace = 'fcfs'::regnamespace AND f.proname = call.name
-        AND t.prorettype = 'fcfs.outcome'::regtype;
+        AND t.prorettype = 'fcfs.outcome'::regtype
+        -- We run as their owner. What somebody else has made is nothing to run.
+        AND pg_get_userbyid(f.proowner) = current_user AND pg_get_userbyid(t.proowner) = current_user;
     IF NOT FOUND THEN
-        RAISE undefined_function USING MESSAGE = format('there is no operation "%s"', name);
+        RAISE undefined_function USING MESSAGE = format('there is no operation "%s"', left(name, 63));
     END IF;
 
     SELECT min(a.key) INTO unknown FROM jsonb_object_keys(args) AS a (key) WHERE a.key <> ALL (operation.names);
     IF unknown IS NOT NULL THEN
         RAISE invalid_parameter_value USING
-            MESSAGE = format('%s() has no argument "%s"', name, unknown),
+            MESSAGE = format('%s() has no argument "%s"', name, left(unknown, 63)),
             HINT = format('Its arguments are %s.', array_to_string(operation.names, ', '));
     END IF;
 
@@ -47,11 +49,12 @@ BEGIN
         RAISE null_value_not_allowed USING MESSAGE = format('%s() needs the argument "%s"', name, missing);
     END IF;
 
+    -- The values stay out of the statement, which an error shows to the log.
     EXECUTE format('SELECT * FROM fcfs.%I(%s)', operation.try_name, (
-        SELECT string_agg(format('%I => %L::%s', p.argument, args ->> p.argument, format_type(p.type, NULL)), ', ')
+        SELECT string_agg(format('%I => ($1 ->> %L)::%s', p.argument, p.argument, format_type(p.type, NULL)), ', ')
         FROM unnest(operation.names, operation.types::oid[]) AS p (argument, type)
         WHERE args ? p.argument))
-    INTO answer;
+    INTO answer USING args;
 
     IF NOT answer.ok THEN
         RETURN jsonb_build_object('success', false, 'error', jsonb_build_object(

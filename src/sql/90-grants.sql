@@ -64,6 +64,8 @@ COMMENT ON FUNCTION fcfs.grant_monitor(name) IS
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA fcfs FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA fcfs FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA fcfs FROM PUBLIC;
+REVOKE ALL ON SCHEMA fcfs FROM PUBLIC;
 REVOKE ALL ON TYPE fcfs.outcome, fcfs.coupon_issue_status FROM PUBLIC;
 
 -- The claims' foreign keys to their pools stand for everything but the check of
