@@ -98,6 +98,49 @@ SKIP_LOCAL:
 	is($node->safe_psql('postgres', 'SELECT code FROM fcfs.try_issue_coupon(300, 5)'), 'COUPON_EXHAUSTED', 'and it was the last');
 	$_->quit for $first, $second, $late;
 	nothing_left($node, 'after the table was waited for');
+
+	# A slot is chosen to make room, and before it is taken out of the index
+	# ("evict") somebody takes from that pool: it stays, and counts.
+	$node->safe_psql('postgres', 'INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) '
+		. "SELECT g, 'L' || g, CASE WHEN g = 416 THEN 2 ELSE 1 END, ${\ALWAYS} FROM generate_series(401, 418) g");
+	my ($gate, $holder, $evictor, $taker) = map { session($node) } 1 .. 4;
+	my $stop = sub
+	{
+		my ($for) = @_;
+		$gate->query_safe('SELECT pg_advisory_lock(1)');
+		$evictor->query_safe("SET fcfs.test_point = 'evict wait 1'");
+		ask($evictor, "SELECT code FROM fcfs.try_issue_coupon($for, 4)");
+		wait_until_blocked($node, $evictor, $gate);
+	};
+	$holder->query_safe('BEGIN');
+	is($holder->query_safe('SELECT count(*) FROM generate_series(401, 415) c, fcfs.try_issue_coupon(c, 1) WHERE ok'), 15, 'all slots but one are in use');
+	$taker->query_safe('SELECT fcfs.issue_coupon(416, 3)');
+	$stop->(417);
+	$taker->query_safe('BEGIN');
+	is($taker->query_safe('SELECT code FROM fcfs.try_issue_coupon(416, 2)'), 'OK', 'a unit is taken from the slot that is to go');
+	$gate->query_safe('SELECT pg_advisory_unlock(1)');
+	wait_until_blocked($node, $evictor, $taker);
+	$taker->query_safe('COMMIT');
+	$holder->query_safe('COMMIT');
+	is(answer($evictor), 'OK', 'who wanted the slot is served without it');
+	is($node->safe_psql('postgres', 'SELECT code FROM fcfs.try_issue_coupon(416, 5)'), 'COUPON_EXHAUSTED', 'the unit that was taken counts');
+	nothing_left($node, 'after a take from the slot that was to go');
+
+	# The slot is that of another pool by then.
+	$node->safe_psql('postgres', 'DELETE FROM fcfs.coupon_issue WHERE coupon_id > 400');
+	$holder->query_safe('BEGIN');
+	$holder->query_safe('SELECT count(*) FROM generate_series(401, 415) c, fcfs.try_issue_coupon(c, 1)');
+	$taker->query_safe('SELECT fcfs.issue_coupon(416, 3)');
+	$stop->(417);
+	is($taker->query_safe('SELECT code FROM fcfs.try_issue_coupon(418, 2)'), 'OK', 'somebody else is faster, and has the slot');
+	$gate->query_safe('SELECT pg_advisory_unlock(1)');
+	is(answer($evictor), 'OK', 'the slot goes from pool to pool');
+	$holder->query_safe('ROLLBACK');
+	is($node->safe_psql('postgres', 'SELECT c, code FROM generate_series(416, 418) c, generate_series(5, 6) u, fcfs.try_issue_coupon(c, u) ORDER BY 1, 2'),
+		"416|COUPON_EXHAUSTED\n416|OK\n417|COUPON_EXHAUSTED\n417|COUPON_EXHAUSTED\n418|COUPON_EXHAUSTED\n418|COUPON_EXHAUSTED",
+		'each pool has what is left of it');
+	$_->quit for $gate, $holder, $evictor, $taker;
+	nothing_left($node, 'after the slot went from pool to pool');
 }
 
 $node->stop;
