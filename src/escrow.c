@@ -12,6 +12,7 @@
 #include "escrow_wait.h"
 #include "escrow_xact.h"
 #include "guc.h"
+#include "test_point.h"
 
 /* Taking and giving ---------------------------------------------------------------- */
 
@@ -72,6 +73,7 @@ escrow_take(EscrowEntry *entry, int64 units, int64 *arrival)
 	}
 	if (state.taken)
 	{
+		TEST_POINT("taken");
 		ledger_note(entry,
 					(EscrowSums){.taken = state.need, .pending = -reused, .in_flight = state.need});
 		if (arrival)

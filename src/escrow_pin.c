@@ -27,6 +27,7 @@
 #include "compat.h"
 #include "escrow_wait.h"
 #include "escrow_xact.h"
+#include "test_point.h"
 
 /* Without shared memory: pool locks one transaction may hold before it takes
  * the whole table instead, so that the server's lock table is not exhausted. */
@@ -87,6 +88,7 @@ load_shared(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 		case ESCROW_LOAD_NONE:
 			return ESCROW_NO_POOL;
 		case ESCROW_LOAD_COMMITTED:
+			TEST_POINT("counted");
 			ledger_reserve();
 			slot = escrow_slot_insert(key, &balance);
 			if (slot)

@@ -31,6 +31,7 @@
 #include "compat.h"
 #include "escrow_shmem.h"
 #include "guc.h"
+#include "test_point.h"
 
 #define ESCROW_PARTITIONS 16 /* a power of two */
 
@@ -208,6 +209,7 @@ escrow_slot_evict(EscrowSlot *slot, uint32 pins)
 	SpinLockRelease(&slot->mutex);
 	if (!evicted)
 		return false;
+	TEST_POINT("evict");
 
 	hash = get_hash_value(index_table, &key);
 	partition = escrow_partition(hash);

@@ -22,6 +22,7 @@
 
 #include "escrow_wait.h"
 #include "escrow_xact.h"
+#include "test_point.h"
 
 /* One slice of waiting for a transaction, and when the deadlock detector looks
  * in the first of ten slices (ms). */
@@ -135,6 +136,7 @@ escrow_wait(EscrowSlot *slot, EscrowDecide decide, void *state, bool any_pin, Lo
 
 	wait_since = GetCurrentTimestamp();
 	wait_holder_pid = 0;
+	TEST_POINT("uncertain");
 	ledger_wait_begin(slot, in_line);
 	if (in_line)
 		line = lock_acquire(queue, ExclusiveLock);

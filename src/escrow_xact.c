@@ -26,6 +26,7 @@
 
 #include "compat.h"
 #include "escrow_xact.h"
+#include "test_point.h"
 
 typedef struct EscrowChange
 {
@@ -388,6 +389,7 @@ finish_entry(EscrowEntry *entry, bool committed)
 	apply_sums(entry, committed);
 	sleepers = slot->waiters > 0;
 	SpinLockRelease(&slot->mutex);
+	TEST_POINT("told");
 	if (entry->frozen_level == 0 || !escrow_slot_forget(slot))
 	{
 		SpinLockAcquire(&slot->mutex);
@@ -427,6 +429,7 @@ free_ledger(void)
 static void
 finish_transaction(bool committed)
 {
+	TEST_POINT("ended");
 	abandon_wait(0);
 	for (int i = 0; i < entry_count; i++)
 	{

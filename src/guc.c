@@ -21,6 +21,9 @@ int fcfs_max_pools;
 int fcfs_max_waiters;
 int fcfs_slow_wait;
 bool fcfs_wait_for_uncertain;
+#ifdef USE_ASSERT_CHECKING
+char *fcfs_test_point;
+#endif
 
 void
 guc_init(void)
@@ -49,6 +52,11 @@ guc_init(void)
 	DefineCustomIntVariable(
 		"fcfs.slow_wait", "Waits for a lock that last longer are logged; -1 logs none.", NULL,
 		&fcfs_slow_wait, 1000, -1, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+#ifdef USE_ASSERT_CHECKING
+	DefineCustomStringVariable("fcfs.test_point", "What is to happen where; see test_point.c.",
+							   NULL, &fcfs_test_point, "", PGC_SUSET, GUC_NO_SHOW_ALL, NULL, NULL,
+							   NULL);
+#endif
 	DefineCustomBoolVariable(
 		"fcfs.wait_for_uncertain",
 		"Wait when what is left of a pool depends on transactions that have not ended.",

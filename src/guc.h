@@ -15,6 +15,9 @@ extern int fcfs_max_pools;
 extern int fcfs_max_waiters; /* 0 is no bound */
 extern int fcfs_slow_wait;   /* milliseconds, -1 is off */
 extern bool fcfs_wait_for_uncertain;
+#ifdef USE_ASSERT_CHECKING
+extern char *fcfs_test_point;
+#endif
 
 extern void guc_init(void);
 

@@ -22,6 +22,7 @@
 
 #include "hold.h"
 #include "lock.h"
+#include "test_point.h"
 #include "trigger.h"
 
 /* How many overdue holds one caller ends at a time. */
@@ -174,6 +175,7 @@ reap_item(EscrowEntry *entry, int64 item_id)
 	ended = reap(GetCurrentTimestamp(), REAP_ROWS, &item_id);
 	if (query_read(&next_overdue, &argument, NULL, 1) > 0)
 		earliest = query_time(0, 1, DT_NOEND);
+	TEST_POINT("reaped");
 	escrow_reaped(entry, reaping, earliest);
 	SPI_finish();
 	return ended == REAP_ROWS;

@@ -35,6 +35,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "lock.h"
+#include "test_point.h"
 
 static LockCall *current_call = NULL;
 
@@ -282,6 +283,7 @@ lock_wait_bounded(const LockWait *wait, int milliseconds, int deadlock_after)
 		}
 		CHECK_FOR_INTERRUPTS(); /* what came before the bound was set */
 		lock_wait_unbounded(wait);
+		TEST_POINT("granted");
 		disable_timeout(bound_timeout, false);
 		CHECK_FOR_INTERRUPTS(); /* a bound reached as it was granted */
 		ReleaseCurrentSubTransaction();
