@@ -3,16 +3,18 @@
 #   make, make install       the extension, plain PGXS; PG_CONFIG=... chooses the server
 #   make demo                set up, build, run the main job on a private cluster, show the result
 #   make check               everything that must pass; ONLY=phase[:test] runs a part of it
+#   make memcheck            the regression tests under valgrind; ONLY=regress/mode:test a part of them
+#   make coverage            lines and branches that the tests reach, and why not the rest
 #   make bench               the figures
 #   make lint                what `make check` checks in the sources themselves
 #   make format              lay the C sources out as `make lint` wants them
-#   make setup               install the packages that the five above need
+#   make setup               install the packages that those above need
 #
 # The commands of the project and PGXS are two halves that never meet in one
 # run of make: the commands must work where pg_config is not there yet, and
 # PGXS has a `check` of its own.
 
-COMMANDS := demo check bench lint format setup
+COMMANDS := demo check memcheck coverage bench lint format setup
 
 ifneq (,$(filter $(COMMANDS),$(MAKECMDGOALS)))
 
@@ -24,6 +26,10 @@ demo: setup
 	@demo/run
 check: setup
 	@test/run $(ONLY)
+memcheck: setup
+	@test/memcheck $(ONLY)
+coverage: setup
+	@test/coverage $(ONLY)
 bench: setup
 	@bench/run
 lint: setup

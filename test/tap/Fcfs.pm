@@ -13,8 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(new_server world open_coupon start_pgbench acknowledged start_load stop_load history_holds
-  nothing_left session ask answer
-  wait_until_blocked state_of preloaded ALWAYS);
+  nothing_left session ask answer wait_until_blocked state_of preloaded memory_of stays_flat ALWAYS);
 
 use constant ALWAYS => "'2000-01-01', '2100-01-01'";
 
@@ -240,6 +239,36 @@ sub wait_until_blocked
 	my ($node, $waiter, $holder) = @_;
 	$node->poll_query_until('postgres', "SELECT $holder->{pid} = ANY (pg_blocking_pids($waiter->{pid}))")
 	  or die "session $waiter->{pid} never waited for $holder->{pid}\n";
+}
+
+#
+# Memory
+#
+
+# Bytes that a session has in use in its memory contexts, and those that are its
+# own of the process, whoever asked for them.
+sub memory_of
+{
+	my ($session) = @_;
+	my $used = $session->query_safe('SELECT sum(used_bytes) FROM pg_backend_memory_contexts');
+	my ($private) = slurp_file("/proc/$session->{pid}/status") =~ /^RssAnon:\s+(\d+) kB/m or die "no RssAnon\n";
+	return ($used, 1024 * $private);
+}
+
+# Does something a number of times, and then many times more: from the first to
+# the last the session grows by less than so many bytes each time. (Of the whole
+# process, a megabyte more: pages that the allocator did not have to touch before.)
+sub stays_flat
+{
+	my ($session, $what, $bytes, $first, $more, $do) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$do->($first);
+	my @before = memory_of($session);
+	$do->($more);
+	my @after = memory_of($session);
+	my ($used, $private) = map { $after[$_] - $before[$_] } 0, 1;
+	cmp_ok($used, '<', $bytes * $more, "$what, $more times: $used bytes more in use");
+	cmp_ok($private, '<', $bytes * $more + 1024 * 1024, "$what, $more times: the process has $private bytes more");
 }
 
 # All that is in the tables of the extension and in its sequences, a line a table.
