@@ -251,6 +251,7 @@ ROLLBACK;
 BEGIN;
 SAVEPOINT a;
 SET LOCAL statement_timeout = '20ms';
+\set SHOW_CONTEXT never
 SELECT (fcfs.try_issue_coupon(1, 50)).code, pg_sleep(10);
 ROLLBACK TO SAVEPOINT a;
 SELECT test.free('coupon', 1);
