@@ -20,40 +20,9 @@ CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.person
 
 CREATE FUNCTION fcfs.person_id(external text)
 RETURNS bigint
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    found_id bigint;
-BEGIN
-    IF external IS NULL THEN
-        RAISE null_value_not_allowed USING MESSAGE = 'external must not be null';
-    END IF;
-    -- The table says so too, but names the person in the log.
-    IF external = '' OR length(external) > 255 THEN
-        RAISE invalid_parameter_value USING MESSAGE = 'external must have 1 to 255 characters';
-    END IF;
-    LOOP
-        SELECT p.id INTO found_id FROM fcfs.person p WHERE p.external_id = external;
-        IF found_id IS NOT NULL THEN
-            RETURN found_id;
-        END IF;
-        INSERT INTO fcfs.person (external_id) VALUES (external)
-        ON CONFLICT (external_id) DO NOTHING
-        RETURNING id INTO found_id;
-        IF found_id IS NOT NULL THEN
-            RETURN found_id;
-        END IF;
-        -- Somebody else committed it since our snapshot. At READ COMMITTED the
-        -- next look sees it; a fixed snapshot never will.
-        IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
-            RAISE serialization_failure USING
-                MESSAGE = 'could not serialize access due to concurrent insert of a person',
-                HINT = 'Try the transaction again.';
-        END IF;
-    END LOOP;
-END
-$$;
+AS 'MODULE_PATHNAME', 'fcfs_person_id';
 COMMENT ON FUNCTION fcfs.person_id(text) IS
     'The bigint id of the person whom the application knows as external (1 to 255 characters); created if absent.';
 
