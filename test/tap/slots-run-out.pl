@@ -139,9 +139,55 @@ SKIP_LOCAL:
 	is($node->safe_psql('postgres', 'SELECT c, code FROM generate_series(416, 418) c, generate_series(5, 6) u, fcfs.try_issue_coupon(c, u) ORDER BY 1, 2'),
 		"416|COUPON_EXHAUSTED\n416|OK\n417|COUPON_EXHAUSTED\n417|COUPON_EXHAUSTED\n418|COUPON_EXHAUSTED\n418|COUPON_EXHAUSTED",
 		'each pool has what is left of it');
-	$_->quit for $gate, $holder, $evictor, $taker;
 	nothing_left($node, 'after the slot went from pool to pool');
+
+	# Somebody waits for a pool that another has alone; before it does ("uncertain")
+	# that pool is deleted, and its slot is one that somebody has alone again.
+	$node->safe_psql('postgres', 'DELETE FROM fcfs.coupon_issue WHERE coupon_id > 400');
+	$holder->query_safe('BEGIN');
+	$holder->query_safe('SELECT count(*) FROM generate_series(401, 415) c, fcfs.try_issue_coupon(c, 1)');
+	my $other = session($node);
+	$other->query_safe('BEGIN');
+	$other->query_safe('DELETE FROM fcfs.coupon WHERE id = 416');
+	$gate->query_safe('SELECT pg_advisory_lock(1)');
+	$evictor->query_safe("SET fcfs.test_point = 'uncertain wait 1'; SET statement_timeout = '20s'");
+	ask($evictor, 'SELECT code FROM fcfs.try_issue_coupon(416, 4)');
+	wait_until_blocked($node, $evictor, $gate);
+	$other->query_safe('COMMIT');
+	$taker->query_safe('BEGIN');
+	$taker->query_safe('DELETE FROM fcfs.coupon WHERE id = 418');
+	$gate->query_safe('SELECT pg_advisory_unlock(1)');
+	is(answer($evictor), 'COUPON_NOT_FOUND', 'who waited for a pool that is gone does not wait for the next in its slot');
+	$_->query_safe('ROLLBACK') for $taker, $holder;
+	nothing_left($node, 'after a slot was waited for that went to another');
+
+	# TRUNCATE takes the pools out of shared memory, and leaves their slots to others.
+	for (1 .. 3)
+	{
+		$holder->query_safe('BEGIN');
+		$holder->query_safe('SELECT count(*) FROM generate_series(1, 16) c, fcfs.try_issue_coupon(c, 1)');
+		is($node->safe_psql('postgres', 'SELECT count(*) FROM fcfs.stat_pools WHERE pinned_by > 0'), 16, 'all slots can be used');
+		$holder->query_safe('COMMIT');
+		$node->safe_psql('postgres', 'TRUNCATE fcfs.coupon_issue');
+	}
+	$_->quit for $gate, $holder, $evictor, $taker, $other;
+	nothing_left($node, 'after TRUNCATE');
 }
+
+# A pool in the slot of another knows nothing of when the holds of that were overdue.
+$node->safe_psql('postgres', <<'END');
+INSERT INTO fcfs.item (id, code, stock) SELECT g, 'I' || g, 1 FROM generate_series(1, 40) g;
+SELECT count(*) FROM generate_series(1, 40) i, fcfs.reserve(1000 + i, i);
+UPDATE fcfs.reservation SET expires_at = clock_timestamp();
+DO $$
+BEGIN
+    FOR i IN 1 .. 40 LOOP
+        PERFORM fcfs.reserve(2000 + i, i);
+        COMMIT;
+    END LOOP;
+END $$;
+END
+nothing_left($node, 'after overdue holds of many items');
 
 $node->stop;
 done_testing();
