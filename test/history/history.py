@@ -31,7 +31,11 @@ class Call:
         self.id = None
         self.replayed = False
         self.transaction = None
+        self.before = ()            # calls of the same transaction that stood when it was sent
         self.kept = False           # it is part of what its transaction commits, if it does
+        self.alive_until = 0        # it surely stood then, though it was undone later
+        self.pid = None             # of its backend, if that is known
+        self.snapshot = self.sent   # raw SQL in it sees the tables as of then, or later
 
     def answer(self, line):
         self.code = line["code"]
@@ -47,8 +51,8 @@ class Call:
 
     @property
     def failed(self):
-        """It was an error, which ended the transaction or subtransaction."""
-        return self.state != "00000"
+        """It was an error, which undid the transaction or subtransaction."""
+        return self.state != "00000" and not self.lost
 
     def __repr__(self):
         key = f" key {self.key[1]}" if self.key else ""
@@ -120,7 +124,7 @@ class Log:
             if call.attempt == 1:
                 self.planned[call.connection].append(call)
             if what == "call":
-                self._open[line["c"]].call = call
+                self._open[line["c"]].send(call)
 
     def lost(self, session, transaction, time):
         self._lost.append((session.pid, time, session.direct, transaction))
@@ -135,13 +139,20 @@ class _Session:
         self.direct = line["direct"]
         self.call = None            # sent, not answered
         self.block = None
-        self.frames = []            # calls kept, for each savepoint
+        self.snapshot = None        # when it was begun, if all of it has one snapshot
+        self.frames = []            # calls that stand, for each savepoint
+
+    def send(self, call):
+        self.call = call
+        call.pid = self.pid if self.direct else None
+        if self.block:
+            call.before = tuple(call for frame in self.frames for call in frame)
+            call.snapshot = self.snapshot or call.sent
 
     def answer(self, line):
         call, self.call = self.call, None
         call.answer(line)
-        call.pid = self.pid if self.direct else None
-        if self.block is None and call.operation != "begin":
+        if self.block is None and not call.operation.startswith("begin"):
             self._single(call)
         else:
             self._in_block(call)
@@ -161,9 +172,13 @@ class _Session:
             self.log.lost(self, transaction, call.sent)
 
     def _in_block(self, call):
-        if call.operation == "begin":
+        if call.operation.startswith("begin"):
             self.block = Transaction()
             self.frames = [[]]
+            self.snapshot = call.sent if call.operation != "begin" else None
+            if call.failed or call.lost:
+                self._abandon(call)
+                return
         elif call.operation in ("commit", "rollback"):
             self._end(call)
             return
@@ -171,7 +186,8 @@ class _Session:
             self._abandon(call)
             return
         elif call.failed:
-            self.frames[-1] = []
+            self._undo(len(self.frames) - 1)
+            self.frames.append([])
         elif call.operation == "savepoint":
             self.frames.append([])
         elif call.operation == "release":
@@ -179,9 +195,9 @@ class _Session:
             del self.frames[call.level:]
             self.frames[-1] += kept
         elif call.operation == "rollback_to":
-            del self.frames[call.level:]
+            self._undo(call.level)
             self.frames.append([])
-        else:
+        elif call.arguments:
             self.frames[-1].append(call)
         if not call.failed:
             self.block.alive_until = call.answered
@@ -189,7 +205,13 @@ class _Session:
             call.transaction = self.block
             self.block.calls.append(call)
 
+    def _undo(self, level):
+        for call in (call for frame in self.frames[level:] for call in frame):
+            call.alive_until = self.block.alive_until
+        del self.frames[level:]
+
     def _end(self, call):
+        standing = [call for frame in self.frames for call in frame]
         block = self._close()
         block.sent, block.done = call.sent, call.answered
         if call.operation == "commit" and not call.failed and call.code == "OK":
@@ -198,9 +220,8 @@ class _Session:
             block.fate = UNKNOWN
         if call.lost:
             self.log.lost(self, block, call.sent)
-        if block.fate != ROLLED_BACK:
-            for kept in [kept for frame in self.frames for kept in frame]:
-                kept.kept = True
+        for kept in standing:
+            kept.kept = block.fate != ROLLED_BACK
 
     def _abandon(self, call):
         """The connection went in the middle of a block: it was rolled back."""
@@ -212,6 +233,7 @@ class _Session:
         self.log.lost(self, block, block.sent)
 
     def _close(self):
+        self._undo(0)
         block, self.block = self.block, None
         self.log.transactions.append(block)
         return block

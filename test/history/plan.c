@@ -124,8 +124,8 @@ static const Operation set_capacity[POOL_KINDS] = {
 
 static const Operation begins[] = {
 	{.name = "begin", .sql = "BEGIN", .weight = 16},
-	{.name = "begin", .sql = "BEGIN ISOLATION LEVEL REPEATABLE READ", .weight = 3},
-	{.name = "begin", .sql = "BEGIN ISOLATION LEVEL SERIALIZABLE", .weight = 1}};
+	{.name = "begin_repeatable_read", .sql = "BEGIN ISOLATION LEVEL REPEATABLE READ", .weight = 3},
+	{.name = "begin_serializable", .sql = "BEGIN ISOLATION LEVEL SERIALIZABLE", .weight = 1}};
 static const Operation ends[] = {
 	{.name = "commit", .sql = "COMMIT", .weight = 3, .ends = true},
 	{.name = "rollback", .sql = "ROLLBACK", .weight = 1, .ends = true}};
