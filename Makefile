@@ -3,6 +3,7 @@
 #   make, make install       the extension, plain PGXS; PG_CONFIG=... chooses the server
 #   make demo                set up, build, run the main job on a private cluster, show the result
 #   make check               everything that must pass; ONLY=phase[:test] runs a part of it
+#   make soak MINUTES=n      the tests with chance in them, over and over, with other seeds
 #   make memcheck            the regression tests under valgrind; ONLY=regress/mode:test a part of them
 #   make coverage            lines and branches that the tests reach, and why not the rest
 #   make bench               the figures
@@ -14,7 +15,7 @@
 # run of make: the commands must work where pg_config is not there yet, and
 # PGXS has a `check` of its own.
 
-COMMANDS := demo check memcheck coverage bench lint format setup
+COMMANDS := demo check soak memcheck coverage bench lint format setup
 
 ifneq (,$(filter $(COMMANDS),$(MAKECMDGOALS)))
 
@@ -26,6 +27,8 @@ demo: setup
 	@demo/run
 check: setup
 	@test/run $(ONLY)
+soak: setup
+	@test/soak $(MINUTES)
 memcheck: setup
 	@test/memcheck $(ONLY)
 coverage: setup

@@ -46,6 +46,11 @@ class Call:
             self.answered = line["t"]
 
     @property
+    def takes(self):
+        """Its slot is where its answer was noted, and not where its argument came from."""
+        return self.slot is not None and len(self.arguments) > 1
+
+    @property
     def lost(self):
         return self.code == "UNKNOWN"
 
@@ -122,7 +127,7 @@ class Log:
         else:
             call = Call(self, line, what == "skipped")
             if call.attempt == 1:
-                self.planned[call.connection].append(call)
+                self.planned[call.connection].append(call)      # commands as well
             if what == "call":
                 self._open[line["c"]].send(call)
 
