@@ -60,7 +60,7 @@ typedef struct EscrowSlot
  * without a lock: a stale answer costs them one bounded wait.
  */
 #define ESCROW_HOLDINGS 32
-#define ESCROW_HOLDS_UNITS ((uint32) 0x80000000) /* or froze it */
+#define ESCROW_HOLDS_UNITS ((uint32) 0x80000000)
 
 typedef struct EscrowHolder
 {

@@ -240,8 +240,7 @@ static void
 note_holding(const EscrowEntry *entry)
 {
 	if (entry->shared)
-		escrow_holder_set(entry->position, entry->slot,
-						  entry->sums.in_flight != 0 || entry->frozen_level > 0);
+		escrow_holder_set(entry->position, entry->slot, entry->sums.in_flight != 0);
 }
 
 /* Notes what was just done to the slot. Room for it was reserved. */
@@ -271,7 +270,6 @@ void
 ledger_froze(EscrowEntry *entry)
 {
 	entry->frozen_level = GetCurrentTransactionNestLevel();
-	note_holding(entry);
 }
 
 /* Notes that we have locked a claim table against everybody else. */
@@ -387,10 +385,11 @@ finish_entry(EscrowEntry *entry, bool committed)
 		return;
 	SpinLockAcquire(&slot->mutex);
 	apply_sums(entry, committed);
-	sleepers = slot->waiters > 0;
 	SpinLockRelease(&slot->mutex);
 	TEST_POINT("told");
-	if (entry->frozen_level == 0 || !escrow_slot_forget(slot))
+	/* Somebody may have gone to sleep up to the moment in which the slot went. */
+	sleepers = entry->frozen_level > 0 && escrow_slot_forget(slot);
+	if (!sleepers)
 	{
 		SpinLockAcquire(&slot->mutex);
 		if (entry->frozen_level > 0)
@@ -560,7 +559,6 @@ thaw(EscrowEntry *entry)
 	sleepers = slot->waiters > 0;
 	SpinLockRelease(&slot->mutex);
 	entry->frozen_level = 0;
-	note_holding(entry);
 	wake(slot, sleepers);
 }
 
