@@ -65,6 +65,20 @@ SELECT count(*) >= 0 FROM fcfs.stat_pools;
 SET fcfs.hold_for = '1min';
 SHOW fcfs.hold_for;
 \c -
+-- What only a superuser may set, nobody else sets before the server knows of it.
+SELECT code FROM fcfs.try_issue_coupon(1, 2, 'key');
+CREATE ROLE regress_first_caller;
+SELECT fcfs.grant_admin('regress_first_caller');
+\c -
+SET client_min_messages = error;
+SET ROLE regress_first_caller;
+DO $$BEGIN SET fcfs.idempotency_keep = '0'; EXCEPTION WHEN insufficient_privilege THEN NULL; END$$;
+SELECT fcfs.expire_idempotency_keys();
+SHOW fcfs.idempotency_keep;
+RESET ROLE;
+DROP OWNED BY regress_first_caller;
+DROP ROLE regress_first_caller;
+\c -
 SET client_min_messages = warning;
 DROP EXTENSION pg_fcfs;
 CREATE EXTENSION pg_fcfs;

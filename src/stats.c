@@ -9,6 +9,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
@@ -199,6 +200,7 @@ fcfs_reload_pool(PG_FUNCTION_ARGS)
 		PG_RETURN_VOID();
 	}
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("there is no kind of pool \"%s\"", name),
+					errmsg("there is no kind of pool \"%.*s\"",
+						   pg_mbcliplen(name, (int) strlen(name), NAMEDATALEN - 1), name),
 					errhint("Kinds are section, item and coupon.")));
 }
