@@ -185,6 +185,10 @@ FROM strange, LATERAL (SELECT fcfs.try_issue_coupon(id, 1, text) AS first) AS a,
 SELECT ok(count(DISTINCT fcfs.person_id(text)) = count(*), 'people with strange names') FROM strange;
 SELECT is_empty('SELECT * FROM strange WHERE fcfs.person_id(text) <> (SELECT p.id FROM fcfs.person AS p WHERE p.external_id = text)', 'they are who they are');
 SET LOCAL standard_conforming_strings = on;
+SET LOCAL client_encoding = LATIN1;
+SELECT ok((fcfs.try_issue_coupon(901, 1001, U&'cl\00e9')).ok, 'a key in another encoding');
+SET LOCAL client_encoding = UTF8;
+SELECT ok((fcfs.try_issue_coupon(901, 1001, 'clé')).replayed, 'is the same key');
 SELECT throws_ok($$SELECT fcfs.call('issue_coupon', '{"coupon_id": 901, "user_id": 1, "idempotency_key": "\u0000"}')$$, '22P05', NULL, 'there is no NUL in a key');
 SELECT throws_ok($$SELECT fcfs.try_issue_coupon(901, 1, convert_from('\xff', 'UTF8'))$$, '22021', NULL, 'nor anything that is no text');
 
