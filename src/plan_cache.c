@@ -57,6 +57,14 @@ query_make_plan(const CachedQuery *query)
 	return plan;
 }
 
+/* Frees a plan that nobody runs: what came of another would show much later. */
+static void
+query_free_plan(const CachedQuery *query, SPIPlanPtr plan)
+{
+	Assert(query->running == 0);
+	SPI_freeplan(plan);
+}
+
 static SPIPlanPtr
 query_plan(CachedQuery *query)
 {
@@ -68,7 +76,7 @@ query_plan(CachedQuery *query)
 	/* One that is running, and has come here again by way of a trigger, goes
 	 * with the session. */
 	if (stale && query->running == 0)
-		SPI_freeplan(stale);
+		query_free_plan(query, stale);
 	query->plan = query_make_plan(query);
 	return query->plan;
 }
