@@ -163,6 +163,8 @@ class _Session:
             self._in_block(call)
 
     def _single(self, call):
+        if not call.arguments:
+            return                  # the end of a block that was never begun
         transaction = Transaction()
         transaction.calls = [call]
         call.transaction = transaction
