@@ -11,9 +11,11 @@ use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(new_server world open_coupon start_pgbench acknowledged start_load stop_load history_holds
-  nothing_left session ask answer wait_until_blocked state_of preloaded memory_of stays_flat ALWAYS);
+  claims wait_for_claims goes_on nothing_left kill_all_of sqlstate documented session ask answer
+  wait_until_blocked state_of preloaded memory_of stays_flat ALWAYS);
 
 use constant ALWAYS => "'2000-01-01', '2100-01-01'";
 
@@ -27,7 +29,7 @@ sub new_server
 {
 	my ($name, %option) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init(allows_streaming => $option{streaming});
+	$node->init(allows_streaming => $option{streaming}, has_archiving => $option{archiving}, extra => $option{initdb});
 	$node->append_conf('postgresql.conf', "log_statement = none\nshared_buffers = 16MB\nmax_connections = 60\n");
 	$node->append_conf('postgresql.conf', $option{conf}) if $option{conf};
 	$node->start;
@@ -140,6 +142,8 @@ sub acknowledged
 	return (\@sure, \@unsure);
 }
 
+my @running;
+
 # Starts the load driver of test/history in the background; options are those of
 # the driver: connections, seconds, seed, profile, dbname (for several hosts). The
 # first load on a node makes the definitions that it is about.
@@ -157,7 +161,16 @@ sub start_load
 	$load->{run} = IPC::Run::start([ @driver, map { ("--$_", $option{$_}) } sort keys %option ],
 		'>', \$load->{output}, '2>&1');
 	push @$loads, $load;
+	push @running, $load;
 	return $load;
+}
+
+# A test that dies must not leave its load behind.
+END
+{
+	my $status = $?;
+	eval { $_->{run}->kill_kill } for @running;
+	$? = $status;
 }
 
 # Lets the calls in flight come to their ends, with or without answers.
@@ -165,12 +178,14 @@ sub stop_load
 {
 	my ($load) = @_;
 	$load->{run}->signal('TERM');
+	@running = grep { $_ != $load } @running;
 	$load->{run}->finish or die "the load driver failed: $load->{output}\n";
 	return;
 }
 
 # Compares what was acknowledged, in all loads on the node so far, with the tables.
-# Options: node (if the tables are now elsewhere), acknowledged_only_before (a moment).
+# Options: node and database (if the tables are now elsewhere),
+# acknowledged_only_before (a moment).
 sub history_holds
 {
 	my ($load, $when, %option) = @_;
@@ -180,12 +195,49 @@ sub history_holds
 	  ? ('--acknowledged-only-before', $option{acknowledged_only_before}) : ();
 	my ($output, $status) = ('', 0);
 	IPC::Run::run(
-		[ dirname(__FILE__) . '/../history/check', '--dbname', $node->connstr('postgres'), @only,
+		[ dirname(__FILE__) . '/../history/check', '--dbname', $node->connstr($option{database} // 'postgres'), @only,
 			map { $_->{log} } @{ $load->{loads} } ],
 		'>', \$output, '2>&1') or $status = $?;
 	is($status, 0, "$when: the history holds: " . ($output =~ /([^\n]*)\n\z/ ? $1 : 'no summary'))
 	  or diag($output);
 	return;
+}
+
+use constant CLAIMS => '(SELECT count(*) FROM fcfs.enrollment) + (SELECT count(*) FROM fcfs.reservation) + (SELECT count(*) FROM fcfs.coupon_issue)';
+
+# How many claims there have been.
+sub claims
+{
+	my ($node, $database) = @_;
+	return $node->safe_psql($database // 'postgres', 'SELECT ' . CLAIMS);
+}
+
+# Waits until a load has made so many more.
+sub wait_for_claims
+{
+	my ($node, $more, $database) = @_;
+	$database //= 'postgres';
+	my $wanted = claims($node, $database) + $more;
+	$node->poll_query_until($database, 'SELECT ' . CLAIMS . " >= $wanted") or die "no claims are made\n";
+}
+
+# The coupon claimed most goes on: what is left of it is served, no more, and
+# arrival numbers go on above the highest.
+sub goes_on
+{
+	my ($node, $when, $database) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$database //= 'postgres';
+	my ($coupon, $highest, $user) = split /\|/, $node->safe_psql($database,
+		'SELECT coupon_id, max(arrival), (SELECT max(user_id) FROM fcfs.coupon_issue) FROM fcfs.coupon_issue '
+		  . 'GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1');
+	$node->safe_psql($database, "UPDATE fcfs.coupon SET quota = "
+		  . "(SELECT count(*) + 5 FROM fcfs.coupon_issue WHERE coupon_id = $coupon AND status <> 'revoked') WHERE id = $coupon");
+	is( $node->safe_psql($database,
+			"SELECT code, count(*) FROM generate_series(1, 8) u, fcfs.try_issue_coupon($coupon, $user + u) GROUP BY 1 ORDER BY 1"),
+		"COUPON_EXHAUSTED|3\nOK|5", "$when: what is left is served, and no more");
+	is($node->safe_psql($database, "SELECT count(DISTINCT arrival) FROM fcfs.coupon_issue WHERE coupon_id = $coupon AND arrival > $highest"),
+		5, "$when: arrival numbers go on above the highest");
 }
 
 # After a fault: no invariant broken, nothing in flight, nobody waiting, no lock kept.
@@ -269,6 +321,40 @@ sub stays_flat
 	my ($used, $private) = map { $after[$_] - $before[$_] } 0, 1;
 	cmp_ok($used, '<', $bytes * $more, "$what, $more times: $used bytes more in use");
 	cmp_ok($private, '<', $bytes * $more + 1024 * 1024, "$what, $more times: the process has $private bytes more");
+}
+
+# The SQLSTATE of a statement that fails.
+sub sqlstate
+{
+	my ($node, $sql, $database) = @_;
+	my ($status, $out, $error) = $node->psql($database // 'postgres', "\\set VERBOSITY sqlstate\n$sql");
+	return $error =~ /ERROR:  (\w{5})/ ? $1 : "no error: $out";
+}
+
+# What a page of the documentation tells to run: the SQL under a heading.
+sub documented
+{
+	my ($page, $heading) = @_;
+	my $text = slurp_file(dirname(__FILE__) . "/../docs/$page");
+	my ($section) = $text =~ /^#+ \Q$heading\E\n(.*?)(?=^#+ |\z)/ms or die "$page has no $heading\n";
+	return join '', $section =~ /^```sql\n(.*?)^```/msg;
+}
+
+# Kills a server, all its processes at once: one that outlives the others would go
+# on answering for a moment.
+sub kill_all_of
+{
+	my ($node) = @_;
+	my $server = $node->{_pid};
+	kill STOP => $server;
+	my @children = grep { -r "/proc/$_/stat" && slurp_file("/proc/$_/stat") =~ /\) \w $server / } map { m{(\d+)$} } glob '/proc/[0-9]*';
+	kill KILL => @children, $server;
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		last unless kill 0 => @children, $server;
+		usleep 100_000;
+	}
+	$node->{_pid} = undef;
 }
 
 # All that is in the tables of the extension and in its sequences, a line a table.

@@ -15,13 +15,6 @@ $standby->start;
 $primary->safe_psql('postgres', world());
 $primary->wait_for_catchup($standby);
 
-sub sqlstate
-{
-	my ($node, $sql) = @_;
-	my ($status, $out, $error) = $node->psql('postgres', "\\set VERBOSITY sqlstate\n$sql");
-	return $error =~ /ERROR:  (\w{5})/ ? $1 : "no error: $out";
-}
-
 is(state_of($standby, 'postgres', 1), state_of($primary, 'postgres', 1), 'the standby has what the primary has');
 is($standby->safe_psql('postgres', 'SELECT * FROM fcfs.verify()'), '', 'verify() runs on the standby and is empty');
 is($standby->safe_psql('postgres', 'SELECT count(*) > 0 FROM fcfs.refusals()'), 't', 'refusals() runs on the standby');
