@@ -1,0 +1,63 @@
+# Logical replication by a real apply worker, in the middle of claims: no trigger
+# fires on the subscriber, so its counts in shared memory are not told, nor are its
+# identities moved; verify() sees the one, and the way over to it that
+# docs/operation.md describes mends both.
+use strict;
+use warnings;
+use Fcfs;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_server('replicated', streaming => 'logical');
+my $load = start_load($node, connections => 4);
+wait_for_claims($node, 30);
+
+# Two databases of one server: then the slot must be there before.
+$node->safe_psql('postgres', 'CREATE DATABASE subscriber');
+$node->safe_psql('subscriber', 'CREATE EXTENSION pg_fcfs CASCADE');
+$node->safe_psql('postgres', "CREATE PUBLICATION fcfs FOR TABLES IN SCHEMA fcfs; SELECT pg_create_logical_replication_slot('fcfs', 'pgoutput')");
+$node->safe_psql('subscriber',
+	"CREATE SUBSCRIPTION fcfs CONNECTION 'host=${\$node->host} port=${\$node->port} dbname=postgres' PUBLICATION fcfs WITH (create_slot = false)");
+$node->wait_for_subscription_sync($node, 'fcfs', 'subscriber');
+
+# The subscriber counts its pools, and then more claims arrive.
+my $way_over = documented('operation.md', 'Logical replication');
+$node->safe_psql('subscriber', <<"END");
+BEGIN;
+LOCK TABLE fcfs.enrollment, fcfs.reservation, fcfs.reservation_line, fcfs.coupon_issue IN SHARE ROW EXCLUSIVE MODE;
+$way_over
+SELECT count(*) FROM fcfs.section, LATERAL (SELECT id FROM fcfs.student ORDER BY id LIMIT 20) AS s, fcfs.try_enroll(s.id, section.id);
+SELECT count(*) FROM fcfs.item, fcfs.try_reserve(1, item.id);
+SELECT count(*) FROM fcfs.coupon, fcfs.try_issue_coupon(coupon.id, 1);
+ROLLBACK;
+END
+wait_for_claims($node, 30, 'subscriber');
+stop_load($load);
+history_holds($load, 'publisher');
+nothing_left($node, 'publisher');
+$node->wait_for_catchup('fcfs');
+is(state_of($node, 'subscriber', 1), state_of($node, 'postgres', 1), 'the subscriber has what the publisher has');
+my $seen = $node->safe_psql('subscriber', 'SELECT DISTINCT rule FROM fcfs.verify()');
+is($seen, preloaded() ? 'escrow_differs' : '', 'subscriber: ' . (preloaded() ? 'verify() sees claims that were not counted' : 'nothing is counted in advance'));
+
+# A definition that changes is not told either.
+my $coupon = $node->safe_psql('postgres', 'SELECT coupon_id FROM fcfs.coupon_issue GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1');
+$node->safe_psql('postgres', "UPDATE fcfs.coupon SET opens_at = '2000-01-01', closes_at = '2001-01-01' WHERE id = $coupon");
+$node->wait_for_catchup('fcfs');
+
+# The way over to the subscriber.
+$node->safe_psql('subscriber', 'DROP SUBSCRIPTION fcfs');
+$node->safe_psql('subscriber', $way_over);
+history_holds($load, 'switched over', database => 'subscriber');
+nothing_left($node, 'switched over', 'subscriber');
+is($node->safe_psql('subscriber', "SELECT code FROM fcfs.try_issue_coupon($coupon, 0)"), 'COUPON_CLOSED', 'switched over: definitions are as they came');
+$node->safe_psql('subscriber', "UPDATE fcfs.coupon SET closes_at = '2100-01-01' WHERE id = $coupon");
+$load = start_load($node, dbname => $node->connstr('subscriber'), connections => 4, seed => 2);
+wait_for_claims($node, 30, 'subscriber');
+stop_load($load);
+history_holds($load, 'switched over, in use', database => 'subscriber');
+nothing_left($node, 'switched over, in use', 'subscriber');
+goes_on($node, 'switched over, in use', 'subscriber');
+
+$node->stop;
+done_testing();
