@@ -2,6 +2,7 @@
 # the archive of the log up to a moment. Each restores to a state that was: what was
 # acknowledged before is there, nothing that came after, no invariant broken; and
 # goes on from there. Whoever is being copied goes on too.
+# FCFS_SEED chooses another load.
 use strict;
 use warnings;
 use Fcfs;

@@ -2,6 +2,7 @@
 # fail, one by one, and everything else goes on; where it is that of the log, the
 # server stops, and comes back once there is room. Nothing that was acknowledged is
 # lost, nothing that failed is counted.
+# FCFS_SEED chooses another load.
 use strict;
 use warnings;
 use Fcfs;

@@ -1,6 +1,7 @@
 # A synchronous standby, in the middle of claims: it shows everything and refuses to
 # change anything; promoted when the primary is killed, it has all that was
 # acknowledged, and what nobody heard of, asked again under its key, happens once.
+# FCFS_SEED chooses another load.
 use strict;
 use warnings;
 use Fcfs;

@@ -2,6 +2,7 @@
 # fires on the subscriber, so its counts in shared memory are not told, nor are its
 # identities moved; verify() sees the one, and the way over to it that
 # docs/operation.md describes mends both.
+# FCFS_SEED chooses another load.
 use strict;
 use warnings;
 use Fcfs;
