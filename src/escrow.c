@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "escrow_wait.h"
@@ -149,7 +150,12 @@ escrow_revive(const EscrowKind *kind, int64 id, int64 capacity)
 	ledger_note(entry, (EscrowSums){.retired = -1});
 	old_capacity = entry->slot->capacity + entry->sums.capacity;
 	if (escrow_change_capacity(entry, old_capacity, capacity) != ESCROW_OK)
-		elog(ERROR, "pool " INT64_FORMAT " was deleted with units claimed", id);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("claims on row " INT64_FORMAT
+						" of table \"%s\" were ended where no trigger fired",
+						id, get_rel_name(kind->pool_table)),
+				 errhint("Call fcfs.reload_pool() before the row is deleted and made again.")));
 }
 
 /* All claims of a pool are gone: what is not free comes back at commit. */

@@ -81,13 +81,12 @@ lock_in_call(void)
 
 /*
  * Milliseconds the current call may still wait, at least 0; INT_MAX if there
- * is no bound. Outside of any call there is the whole timeout for each wait.
+ * is no bound. Whoever waits does so in a call.
  */
 int
 lock_time_left(void)
 {
-	if (current_call == NULL)
-		return fcfs_lock_timeout > 0 ? fcfs_lock_timeout : INT_MAX;
+	Assert(current_call != NULL);
 	if (current_call->deadline == DT_NOEND)
 		return INT_MAX;
 	return (int) TimestampDifferenceMilliseconds(GetCurrentTimestamp(), current_call->deadline);
@@ -323,7 +322,8 @@ lock_in_order(LockName name)
 {
 	LockName last;
 
-	if (current_call == NULL || name.lock_class > LOCK_SHORT)
+	Assert(current_call != NULL);
+	if (name.lock_class > LOCK_SHORT)
 		return true;
 	last = current_call->last;
 	current_call->last = name;

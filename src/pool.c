@@ -24,14 +24,11 @@ static PoolKind *const kinds[] = {&section_pool, &item_pool, &coupon_pool};
 PoolKind *
 pool_kinds_next(PoolKind *previous)
 {
-	for (int i = 0; i < (int) lengthof(kinds); i++)
-	{
-		if (previous == NULL)
-			return kinds[i];
-		if (kinds[i] == previous)
-			return i + 1 < (int) lengthof(kinds) ? kinds[i + 1] : NULL;
-	}
-	return NULL;
+	int next = 0;
+
+	while (previous && kinds[next++] != previous)
+		;
+	return next < (int) lengthof(kinds) ? kinds[next] : NULL;
 }
 
 /*

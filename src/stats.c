@@ -170,37 +170,58 @@ fcfs_is_preloaded(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(escrow_shared());
 }
 
+/* The kind of pool of that name. */
+static PoolKind *
+kind_by_name(const char *name)
+{
+	for (PoolKind *kind = pool_kinds_next(NULL); kind; kind = pool_kinds_next(kind))
+	{
+		if (strcmp(kind->name, name) == 0)
+			return kind;
+	}
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("there is no kind of pool \"%.*s\"",
+						   pg_mbcliplen(name, (int) strlen(name), NAMEDATALEN - 1), name),
+					errhint("Kinds are section, item and coupon.")));
+}
+
+/* Has a pool alone to the end of the transaction; waits within fcfs.lock_timeout. */
+static void
+have_alone(PoolKind *kind, int64 id)
+{
+	LockCall locks;
+
+	lock_call_begin(&locks, GetCurrentTimestamp());
+	PG_TRY();
+	{
+		EscrowEntry *entry;
+		RefusalCode refused = pool_pin(kind, id, &entry);
+
+		if (refused != REFUSAL_NONE)
+			refusal_raise(refused, NULL);
+		pool_freeze_or_raise(kind, entry);
+	}
+	PG_FINALLY();
+	{
+		lock_call_end(&locks);
+	}
+	PG_END_TRY();
+}
+
 PG_FUNCTION_INFO_V1(fcfs_reload_pool);
 
 /* reload_pool(kind, id): counts a pool anew when the transaction commits. */
 Datum
 fcfs_reload_pool(PG_FUNCTION_ARGS)
 {
-	char *name;
-	int64 id;
+	PoolKind *kind;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("%s must not be null", PG_ARGISNULL(0) ? "kind" : "id")));
-	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	id = PG_GETARG_INT64(1);
+	kind = kind_by_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PreventCommandIfReadOnly("reload_pool()");
 	PreventCommandIfParallelMode("reload_pool()");
-	for (PoolKind *kind = pool_kinds_next(NULL); kind; kind = pool_kinds_next(kind))
-	{
-		EscrowEntry *entry;
-		RefusalCode refused;
-
-		if (strcmp(kind->name, name) != 0)
-			continue;
-		refused = pool_pin(kind, id, &entry);
-		if (refused != REFUSAL_NONE)
-			refusal_raise(refused, NULL);
-		pool_freeze_or_raise(kind, entry);
-		PG_RETURN_VOID();
-	}
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("there is no kind of pool \"%.*s\"",
-						   pg_mbcliplen(name, (int) strlen(name), NAMEDATALEN - 1), name),
-					errhint("Kinds are section, item and coupon.")));
+	have_alone(kind, PG_GETARG_INT64(1));
+	PG_RETURN_VOID();
 }
