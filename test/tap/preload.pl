@@ -26,9 +26,11 @@ claim(4, 'OK|3', 'after LOAD: claims');
 my ($status, $out, $error) = $node->psql('postgres', "\\set VERBOSITY sqlstate\nSET fcfs.no_such_setting = 1; SELECT fcfs.try_issue_coupon(1, 1); SET fcfs.no_such_setting = 1");
 like($error, qr/ERROR:  42602/, 'a misspelt setting is an error');
 
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_fcfs'\nfcfs.max_pools = 10000");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_stat_statements, pg_fcfs'\nfcfs.max_pools = 10000");
 $node->restart;
 claim(7, 'OK|3', 'preloaded: goes on where it was');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_shmem_allocations WHERE name = 'pg_stat_statements'"), 1,
+	'a library that was loaded before it has its shared memory too');
 isnt($node->safe_psql('postgres', 'SELECT * FROM fcfs.health()'), $health, 'preloaded: health() has nothing to say of it');
 is($node->safe_psql('postgres', 'SELECT kind, id, capacity, remaining, taken_in_flight FROM fcfs.stat_pools'), 'coupon|1|10|1|0',
 	'preloaded: the pool is in shared memory');
