@@ -337,7 +337,7 @@ sub documented
 	my ($page, $heading) = @_;
 	my $text = slurp_file(dirname(__FILE__) . "/../docs/$page");
 	my ($section) = $text =~ /^#+ \Q$heading\E\n(.*?)(?=^#+ |\z)/ms or die "$page has no $heading\n";
-	return join '', $section =~ /^```sql\n(.*?)^```/msg;
+	return $section =~ /^```sql\n(.*?)^```/msg;
 }
 
 # Kills a server, all its processes at once: one that outlives the others would go
