@@ -12,6 +12,7 @@ use Test::More;
 my $node = new_server('replicated', streaming => 'logical');
 my $load = start_load($node, connections => 4);
 wait_for_claims($node, 30);
+open_coupon($node, 999, 5);
 
 # Two databases of one server: then the slot must be there before.
 $node->safe_psql('postgres', 'CREATE DATABASE subscriber');
@@ -39,8 +40,7 @@ nothing_left($node, 'publisher');
 $node->wait_for_catchup('fcfs');
 is(state_of($node, 'subscriber', 1), state_of($node, 'postgres', 1), 'the subscriber has what the publisher has');
 # A definition that changes is not told either.
-my $coupon = $node->safe_psql('postgres', 'SELECT coupon_id FROM fcfs.coupon_issue GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1');
-$node->safe_psql('postgres', "UPDATE fcfs.coupon SET quota = quota + 1000, opens_at = '2000-01-01', closes_at = '2001-01-01' WHERE id = $coupon");
+$node->safe_psql('postgres', "UPDATE fcfs.coupon SET quota = 6, opens_at = '2000-01-01', closes_at = '2001-01-01' WHERE id = 999");
 $node->wait_for_catchup('fcfs');
 my $seen = $node->safe_psql('subscriber', 'SELECT DISTINCT rule FROM fcfs.verify()');
 is($seen, preloaded() ? 'escrow_differs' : '', 'subscriber: ' . (preloaded() ? 'verify() sees what was not counted' : 'nothing is counted in advance'));
@@ -52,8 +52,7 @@ is(state_of($node, 'subscriber'), state_of($node, 'postgres'), 'switched over: i
 $node->safe_psql('subscriber', $reload);
 history_holds($load, 'switched over', database => 'subscriber');
 nothing_left($node, 'switched over', 'subscriber');
-is($node->safe_psql('subscriber', "SELECT code FROM fcfs.try_issue_coupon($coupon, 0)"), 'COUPON_CLOSED', 'switched over: definitions are as they came');
-$node->safe_psql('subscriber', "UPDATE fcfs.coupon SET closes_at = '2100-01-01' WHERE id = $coupon");
+is($node->safe_psql('subscriber', 'SELECT code FROM fcfs.try_issue_coupon(999, 1)'), 'COUPON_CLOSED', 'switched over: definitions are as they came');
 $load = start_load($node, dbname => $node->connstr('subscriber'), connections => 4);
 wait_for_claims($node, 30, 'subscriber');
 stop_load($load);
