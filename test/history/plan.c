@@ -20,6 +20,7 @@
 #include "plan.h"
 
 #define PEOPLE 24
+#define HOT_PEOPLE 5
 #define FIRST_PERSON 9001
 #define FIRST_POOL 101
 
@@ -165,6 +166,13 @@ percent(uint64_t *random, int chance)
 	return below(random, 100) < chance;
 }
 
+/* Of so many, often one of the first few: where most of them meet. */
+static int
+crowded(uint64_t *random, int few, int bound)
+{
+	return below(random, percent(random, 40) ? few : bound);
+}
+
 static uint64_t
 seeded(uint64_t seed, uint64_t a, uint64_t b)
 {
@@ -212,7 +220,7 @@ choose_argument(uint64_t *random, const Operation *operation, Argument what, int
 	switch (what)
 	{
 		case PERSON:
-			return FIRST_PERSON + below(random, PEOPLE);
+			return FIRST_PERSON + crowded(random, HOT_PEOPLE, PEOPLE);
 		case POOL:
 			return FIRST_POOL + pool;
 		case QUANTITY:
@@ -244,7 +252,7 @@ static Step *
 add_call(Transaction *transaction, uint64_t *random, const Operation *operation)
 {
 	Step *step = add_step(transaction, operation);
-	int pool = below(random, pools_of(operation->kind));
+	int pool = crowded(random, 1, pools_of(operation->kind));
 	int slot = below(random, SLOTS);
 
 	for (int i = 0; i < PLAN_ARGUMENTS; i++)
@@ -299,8 +307,8 @@ add_block(Planner *planner, Transaction *transaction)
 			level++;
 		}
 		add_random_call(planner, transaction);
-		if (percent(random, 30))
-			transaction->steps[transaction->count - 1].pause = below(random, 5000);
+		if (percent(random, 40))
+			transaction->steps[transaction->count - 1].pause = below(random, 8000);
 		if (level > 0 && percent(random, 30))
 			add_step(transaction, &rollbacks[level - 1])->level = level;
 		if (level > 0 && percent(random, 30))
@@ -310,7 +318,7 @@ add_block(Planner *planner, Transaction *transaction)
 		}
 	}
 	add_step(transaction, choose(random, ends, 2, ~0U, false))->pause =
-		percent(random, 30) ? below(random, 5000) : 0;
+		percent(random, 40) ? below(random, 8000) : 0;
 }
 
 /* The next transaction of a connection. */
