@@ -173,6 +173,7 @@ write_enrollment(const Call *call, int64 student_id, int64 section_id, const Sec
 	values[4] = section->credits;
 	values[5] = section->schedule;
 	values[6] = TimestampTzGetDatum(call->arrived_at);
+	query_must_see(&find_student, values);
 	query_wrote_one(query_write(&insert_enrollment, values, NULL), "enrollment");
 	return query_int64(0, 1, 0);
 }

@@ -19,22 +19,40 @@
 
 typedef struct TakeState
 {
-	const EscrowEntry *entry;
-	int64 need;        /* beyond what we gave back ourselves */
+	EscrowEntry *entry;
+	EscrowWait wait;
+	bool waiting;      /* wait has begun */
 	bool may_overtake; /* first in line, or holding units already */
 	bool count_arrival;
+	int64 need;       /* beyond what we gave back ourselves */
+	uint64 reaped_at; /* wait.sleeps when nothing was left to reap, plus 1 */
+
+	/* what was decided */
 	bool taken;
+	bool due; /* overdue holds are to be ended first */
 	int64 arrival;
 } TakeState;
 
-/* True when it is decided: taken, or certain that there is not enough. */
+/* Are there holds to be ended? Some may be locked by others: after having looked
+ * in vain we look again only when we have slept. */
 static bool
-decide_take(EscrowSlot *slot, void *arg)
+holds_are_due(const EscrowSlot *slot, TimestampTz now, const TakeState *state)
+{
+	return slot->overdue_at <= now && state->entry->kind->reap &&
+		   state->reaped_at <= state->wait.sleeps;
+}
+
+/*
+ * True when it is decided: taken, certain that there is not enough, or our turn
+ * to end overdue holds. Who is not the first in line leaves them to the first.
+ */
+static bool
+decide_take(EscrowSlot *slot, TimestampTz now, void *arg)
 {
 	TakeState *state = arg;
+	bool our_turn = slot->queue == 0 || state->may_overtake;
 
-	if (state->need == 0 ||
-		(slot->remaining >= state->need && (slot->queue == 0 || state->may_overtake)))
+	if (state->need == 0 || (slot->remaining >= state->need && our_turn))
 	{
 		slot->remaining -= state->need;
 		slot->in_flight += state->need;
@@ -43,34 +61,64 @@ decide_take(EscrowSlot *slot, void *arg)
 		state->taken = true;
 		return true;
 	}
+	if (holds_are_due(slot, now, state))
+	{
+		state->due = our_turn;
+		return our_turn;
+	}
 	return slot->remaining + (slot->in_flight - state->entry->sums.in_flight) < state->need;
 }
 
+/* Has it decided, waiting for that if need be. */
+static EscrowAnswer
+take_or_wait(TakeState *state)
+{
+	EscrowEntry *entry = state->entry;
+	LockName name = {entry->kind->lock_class, entry->key.id};
+
+	if (escrow_decided(entry->slot, decide_take, state))
+		return ESCROW_OK;
+	if (!fcfs_wait_for_uncertain)
+		return ESCROW_NOT_ENOUGH;
+	if (!state->waiting)
+	{
+		EscrowAnswer answer =
+			escrow_wait_begin(&state->wait, entry->slot, name, !state->may_overtake);
+
+		if (answer != ESCROW_OK)
+			return answer;
+		state->waiting = true;
+		state->may_overtake = true;
+	}
+	return escrow_wait(&state->wait, decide_take, state, false);
+}
+
 /*
- * Takes units at once if there are enough; else waits as long as it depends on
- * transactions that have not ended. What the transaction gave back itself it
- * may take again. arrival, if wanted, is the next number of the pool.
+ * Takes units at once if there are enough; else ends holds that are overdue, and
+ * waits as long as it depends on transactions that have not ended. What the
+ * transaction gave back itself it may take again. arrival, if wanted, is the next
+ * number of the pool.
  */
 EscrowAnswer
 escrow_take(EscrowEntry *entry, int64 units, int64 *arrival)
 {
-	int64 reused = Min(units, Max(entry->sums.pending, 0));
-	TakeState state = {entry, units - reused, entry->sums.in_flight > 0, arrival != NULL, false, 0};
-	LockName name = {entry->kind->lock_class, entry->key.id};
-	EscrowAnswer answer = ESCROW_OK;
-	bool waited = false;
+	TakeState state = {.entry = entry, .count_arrival = arrival != NULL};
+	EscrowAnswer answer;
+	int64 reused;
 
 	Assert(units >= 0);
-	ledger_reserve();
-	if (!escrow_decided(entry->slot, decide_take, &state))
+	for (;;)
 	{
-		bool in_line = !state.may_overtake;
-
-		if (!fcfs_wait_for_uncertain)
-			return ESCROW_NOT_ENOUGH;
-		state.may_overtake = true;
-		waited = true;
-		answer = escrow_wait(entry->slot, decide_take, &state, false, name, in_line);
+		ledger_reserve();
+		reused = Min(units, Max(entry->sums.pending, 0));
+		state.need = units - reused;
+		state.may_overtake = state.waiting || entry->sums.in_flight > 0;
+		answer = take_or_wait(&state);
+		if (!state.due)
+			break;
+		state.due = false;
+		if (!entry->kind->reap(entry, entry->key.id))
+			state.reaped_at = state.wait.sleeps + 1;
 	}
 	if (state.taken)
 	{
@@ -80,8 +128,10 @@ escrow_take(EscrowEntry *entry, int64 units, int64 *arrival)
 		if (arrival)
 			*arrival = state.arrival;
 	}
-	if (waited)
-		escrow_log_wait(name);
+	if (state.waiting)
+		escrow_wait_end(&state.wait);
+	if (state.wait.since != 0)
+		escrow_wait_log(&state.wait);
 	if (answer == ESCROW_OK && !state.taken)
 		answer = ESCROW_NOT_ENOUGH;
 	return answer;
@@ -267,18 +317,6 @@ uint64
 escrow_serial(const EscrowEntry *entry)
 {
 	return entry->serial;
-}
-
-/* No hold of the pool is overdue before this. */
-TimestampTz
-escrow_overdue_at(EscrowEntry *entry)
-{
-	TimestampTz overdue_at;
-
-	SpinLockAcquire(&entry->slot->mutex);
-	overdue_at = entry->slot->overdue_at;
-	SpinLockRelease(&entry->slot->mutex);
-	return overdue_at;
 }
 
 /* A hold of the pool is overdue from then on, or (DT_NOBEGIN) nobody knows. */

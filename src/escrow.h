@@ -43,6 +43,10 @@ typedef enum EscrowLoad
 	ESCROW_LOAD_OWN        /* made by this transaction: nobody else sees it */
 } EscrowLoad;
 
+/* One pool in the ledger of the transaction; valid until the transaction or
+ * the subtransaction that pinned it ends. */
+typedef struct EscrowEntry EscrowEntry;
+
 /* A kind of pool, as far as the escrow needs to know it. */
 typedef struct EscrowKind
 {
@@ -50,6 +54,8 @@ typedef struct EscrowKind
 	Oid claim_table;
 	LockClass lock_class;
 	EscrowLoad (*load)(const struct EscrowKind *kind, int64 id, EscrowBalance *balance);
+	/* Ends some holds that are overdue; true if there may be more. May be NULL. */
+	bool (*reap)(EscrowEntry *entry, int64 id);
 } EscrowKind;
 
 typedef enum EscrowAnswer
@@ -67,10 +73,6 @@ typedef struct EscrowReaping
 	uint64 holds;
 	bool others_in_flight;
 } EscrowReaping;
-
-/* One pool in the ledger of the transaction; valid until the transaction or
- * the subtransaction that pinned it ends. */
-typedef struct EscrowEntry EscrowEntry;
 
 extern void escrow_init(void);
 
@@ -101,7 +103,6 @@ extern void escrow_facts_keep(EscrowEntry *entry, const EscrowFacts *facts, uint
 extern void escrow_facts_change(EscrowEntry *entry);
 extern bool escrow_is_frozen(const EscrowEntry *entry);
 extern uint64 escrow_serial(const EscrowEntry *entry);
-extern TimestampTz escrow_overdue_at(EscrowEntry *entry);
 extern void escrow_hold_until(EscrowEntry *entry, TimestampTz expires_at);
 extern EscrowReaping escrow_reap(EscrowEntry *entry);
 extern void escrow_reaped(EscrowEntry *entry, EscrowReaping reaping, TimestampTz earliest);

@@ -40,11 +40,27 @@ typedef struct ThawState
 
 /* The pool is no longer had alone, or the slot is no longer the pool's. */
 static bool
-decide_thawed(EscrowSlot *slot, void *state)
+decide_thawed(EscrowSlot *slot, TimestampTz now, void *state)
 {
 	const EscrowKey *key = &((ThawState *) state)->key;
 
 	return !slot->used || slot->frozen_by < 0 || memcmp(&slot->key, key, sizeof(*key)) != 0;
+}
+
+/* Waits for pins to go, or for somebody to be done with having the pool alone. */
+static EscrowAnswer
+wait_outside_line(EscrowSlot *slot, LockName name, EscrowDecide decide, void *state)
+{
+	EscrowWait wait;
+	EscrowAnswer answer = escrow_wait_begin(&wait, slot, name, false);
+
+	if (answer == ESCROW_OK)
+	{
+		answer = escrow_wait(&wait, decide, state, true);
+		escrow_wait_end(&wait);
+	}
+	escrow_wait_log(&wait);
+	return answer;
 }
 
 /* Keeps everybody else out of the claim table until we end. */
@@ -139,10 +155,8 @@ static EscrowAnswer
 wait_for_thaw(EscrowSlot *slot, const EscrowKey *key, LockName name)
 {
 	ThawState thaw = {*key};
-	EscrowAnswer answer = escrow_wait(slot, decide_thawed, &thaw, true, name, false);
 
-	escrow_log_wait(name);
-	return answer;
+	return wait_outside_line(slot, name, decide_thawed, &thaw);
 }
 
 static EscrowAnswer
@@ -224,7 +238,7 @@ escrow_pin(const EscrowKind *kind, int64 id, EscrowEntry **entry)
 /* Having it alone ---------------------------------------------------------------- */
 
 static bool
-decide_alone(EscrowSlot *slot, void *state pg_attribute_unused())
+decide_alone(EscrowSlot *slot, TimestampTz now, void *state)
 {
 	if (slot->frozen_by < 0)
 		slot->frozen_by = compat_my_proc_number();
@@ -241,7 +255,6 @@ EscrowAnswer
 escrow_freeze(EscrowEntry *entry)
 {
 	LockName name = {entry->kind->lock_class, entry->key.id};
-	EscrowAnswer answer;
 
 	if (entry->frozen_level > 0)
 		return ESCROW_OK;
@@ -249,9 +262,8 @@ escrow_freeze(EscrowEntry *entry)
 	ledger_froze(entry);
 	if (!entry->shared || escrow_decided(entry->slot, decide_alone, NULL))
 		return ESCROW_OK;
-	answer = escrow_wait(entry->slot, decide_alone, NULL, true, name, false);
-	escrow_log_wait(name);
-	return answer;
+	ledger_reserve();
+	return wait_outside_line(entry->slot, name, decide_alone, NULL);
 }
 
 /* We have deleted the pool, which we have alone: for us it is gone. */

@@ -29,10 +29,6 @@
 #define WATCH_SLICE 100
 #define WATCH_DEADLOCK_AFTER 10
 
-/* The wait that was last, for the log. */
-static TimestampTz wait_since;
-static int wait_holder_pid;
-
 EscrowAnswer
 escrow_answer_of_lock(LockAnswer answer)
 {
@@ -50,13 +46,13 @@ escrow_answer_of_lock(LockAnswer answer)
 
 /* Milliseconds this wait may still last: the call's bound, and lock_timeout. */
 static int
-wait_time_left(void)
+wait_time_left(const EscrowWait *wait)
 {
 	int left = lock_time_left();
 
 	if (LockTimeout > 0)
 		left = Min(left, LockTimeout - (int) TimestampDifferenceMilliseconds(
-										   wait_since, GetCurrentTimestamp()));
+										   wait->since, GetCurrentTimestamp()));
 	return left;
 }
 
@@ -64,38 +60,45 @@ wait_time_left(void)
 bool
 escrow_decided(EscrowSlot *slot, EscrowDecide decide, void *state)
 {
+	TimestampTz now = GetCurrentTimestamp();
 	bool result;
 
 	SpinLockAcquire(&slot->mutex);
-	result = decide(slot, state);
+	result = decide(slot, now, state);
 	SpinLockRelease(&slot->mutex);
 	return result;
 }
 
-/* Sleeps on the slot up to deadlock_timeout. True once decided. */
+/* Sleeps on the slot up to deadlock_timeout from our turn on. True once decided. */
 static bool
-sleep_on_slot(EscrowSlot *slot, EscrowDecide decide, void *state)
+sleep_on_slot(EscrowWait *wait, EscrowDecide decide, void *state)
 {
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DeadlockTimeout);
+	ConditionVariable *changed = &wait->slot->changed;
+	TimestampTz until = TimestampTzPlusMilliseconds(wait->turn, DeadlockTimeout);
 	bool result;
 
-	ConditionVariablePrepareToSleep(&slot->changed);
-	while (!(result = escrow_decided(slot, decide, state)))
+	ConditionVariablePrepareToSleep(changed);
+	while (!(result = escrow_decided(wait->slot, decide, state)))
 	{
-		int left = Min(wait_time_left(),
+		int left = Min(wait_time_left(wait),
 					   (int) TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until));
 
-		if (left <= 0 || ConditionVariableTimedSleep(&slot->changed, left, PG_WAIT_EXTENSION))
+		if (left <= 0)
 			break;
+		/* Nobody wakes us when the time of a hold runs out. */
+		(void) ConditionVariableTimedSleep(changed, Min(left, WATCH_SLICE), PG_WAIT_EXTENSION);
+		wait->sleeps++;
 	}
 	ConditionVariableCancelSleep();
-	return result || escrow_decided(slot, decide, state);
+	return result || escrow_decided(wait->slot, decide, state);
 }
 
 /* Waits for holders' transactions in slices. True once decided. */
 static bool
-watch_holders(EscrowSlot *slot, EscrowDecide decide, void *state, bool any_pin)
+watch_holders(EscrowWait *wait, EscrowDecide decide, void *state, bool any_pin)
 {
+	EscrowSlot *slot = wait->slot;
+
 	for (int slice = 0;; slice++)
 	{
 		VirtualTransactionId holder;
@@ -103,11 +106,11 @@ watch_holders(EscrowSlot *slot, EscrowDecide decide, void *state, bool any_pin)
 
 		if (escrow_decided(slot, decide, state))
 			return true;
-		left = wait_time_left();
+		left = wait_time_left(wait);
 		if (left <= 0)
 			return false;
 		CHECK_FOR_INTERRUPTS();
-		if (escrow_find_holder(slot, any_pin, &holder, &wait_holder_pid))
+		if (escrow_find_holder(slot, any_pin, &holder, &wait->holder_pid))
 			(void) lock_watch(holder, Min(left, WATCH_SLICE),
 							  slice % 10 == 0 ? WATCH_DEADLOCK_AFTER : 10 * WATCH_SLICE);
 		else
@@ -117,44 +120,62 @@ watch_holders(EscrowSlot *slot, EscrowDecide decide, void *state, bool any_pin)
 			(void) ConditionVariableTimedSleep(&slot->changed, 1, PG_WAIT_EXTENSION);
 			ConditionVariableCancelSleep();
 		}
+		wait->sleeps++;
 	}
 }
 
 /*
- * Waits until decide says so. any_pin: what is waited for are pins, not only
- * units in flight. An error (cancelled, deadlock) leaves through
- * abandon_wait(). Once it is decided nothing here can fail: the caller has yet
- * to note what decide did. It logs the wait after that.
+ * Begins to wait, in the pool's line until it is our turn. An error (cancelled,
+ * deadlock) from here to the end leaves through abandon_waits(). Room for it was
+ * reserved in the ledger.
  */
 EscrowAnswer
-escrow_wait(EscrowSlot *slot, EscrowDecide decide, void *state, bool any_pin, LockName what,
-			bool in_line)
+escrow_wait_begin(EscrowWait *wait, EscrowSlot *slot, LockName name, bool in_line)
 {
-	LockAnswer line = LOCK_GRANTED;
-	LockName queue = {LOCK_QUEUE_OF(what.lock_class), what.id};
-	bool done = false;
+	LockName line = {LOCK_QUEUE_OF(name.lock_class), name.id};
+	LockAnswer answer = LOCK_GRANTED;
 
-	wait_since = GetCurrentTimestamp();
-	wait_holder_pid = 0;
+	*wait = (EscrowWait){
+		.slot = slot, .name = name, .in_line = in_line, .since = GetCurrentTimestamp()};
 	TEST_POINT("uncertain");
 	ledger_wait_begin(slot, in_line);
 	if (in_line)
-		line = lock_acquire(queue, ExclusiveLock);
-	if (line == LOCK_GRANTED)
-	{
-		done = sleep_on_slot(slot, decide, state) || watch_holders(slot, decide, state, any_pin);
-		if (in_line)
-			lock_release(queue, ExclusiveLock);
-	}
-	ledger_wait_end(slot, in_line);
-	if (line != LOCK_GRANTED)
-		return escrow_answer_of_lock(line);
-	return done ? ESCROW_OK : ESCROW_TIMED_OUT;
+		answer = lock_acquire(line, ExclusiveLock);
+	TEST_POINT("turn");
+	wait->sleeps++;
+	wait->turn = GetCurrentTimestamp();
+	if (answer != LOCK_GRANTED)
+		ledger_wait_end();
+	return escrow_answer_of_lock(answer);
 }
 
-/* Logs the wait that was last, if it was long. */
-void
-escrow_log_wait(LockName name)
+/*
+ * Waits until decide says so. any_pin: what is waited for are pins, not only
+ * units in flight. Once it is decided nothing here can fail: the caller has yet
+ * to note what decide did.
+ */
+EscrowAnswer
+escrow_wait(EscrowWait *wait, EscrowDecide decide, void *state, bool any_pin)
 {
-	lock_log_slow_wait(name, wait_since, wait_holder_pid);
+	return sleep_on_slot(wait, decide, state) || watch_holders(wait, decide, state, any_pin)
+			   ? ESCROW_OK
+			   : ESCROW_TIMED_OUT;
+}
+
+/* Ends a wait that was begun; the next in line has its turn. */
+void
+escrow_wait_end(const EscrowWait *wait)
+{
+	LockName line = {LOCK_QUEUE_OF(wait->name.lock_class), wait->name.id};
+
+	if (wait->in_line)
+		lock_release(line, ExclusiveLock);
+	ledger_wait_end();
+}
+
+/* Logs a wait that was long. */
+void
+escrow_wait_log(const EscrowWait *wait)
+{
+	lock_log_slow_wait(wait->name, wait->since, wait->holder_pid);
 }

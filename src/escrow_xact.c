@@ -46,10 +46,11 @@ typedef struct EscrowGate
 	int truncated_level; /* 0: not truncated */
 } EscrowGate;
 
-/* The wait we are in, to be taken back if it ends in an error. */
+/* A wait we are in, to be taken back if it ends in an error. There are several
+ * when somebody's trigger, called by what we do while we wait, waits as well. */
 typedef struct EscrowWaiting
 {
-	EscrowSlot *slot; /* NULL: not waiting */
+	EscrowSlot *slot;
 	int level;
 	bool in_line;
 } EscrowWaiting;
@@ -75,7 +76,9 @@ static int change_count = 0;
 static int change_room = 0;
 
 static EscrowGate gates[MAX_GATES];
-static EscrowWaiting waiting = {NULL, 0, false};
+static EscrowWaiting *waits = NULL;
+static int wait_count = 0;
+static int wait_room = 0;
 
 /* Looking up and adding ------------------------------------------------------ */
 
@@ -125,9 +128,20 @@ build_index(void)
 		index_entry(entries[i]);
 }
 
+/* An array, made larger if it has no room for one more. */
+static void *
+with_room(void *array, int count, int *room, Size size)
+{
+	if (count < *room)
+		return array;
+	*room = Max(LEDGER_SMALL, *room * 2);
+	return array ? repalloc(array, *room * size)
+				 : MemoryContextAlloc(TopMemoryContext, *room * size);
+}
+
 /*
- * Makes room for one more entry and one more change, so that what follows a
- * change of a slot cannot fail.
+ * Makes room for one more entry, change and wait, so that what follows a change
+ * of a slot cannot fail.
  */
 void
 ledger_reserve(void)
@@ -148,16 +162,8 @@ ledger_reserve(void)
 	}
 	if (entries[entry_count] == NULL)
 		entries[entry_count] = MemoryContextAllocZero(TopMemoryContext, sizeof(EscrowEntry));
-	if (change_count == change_room)
-	{
-		int room = Max(LEDGER_SMALL, change_room * 2);
-
-		if (changes)
-			changes = repalloc(changes, room * sizeof(EscrowChange));
-		else
-			changes = MemoryContextAlloc(TopMemoryContext, room * sizeof(EscrowChange));
-		change_room = room;
-	}
+	changes = with_room(changes, change_count, &change_room, sizeof(EscrowChange));
+	waits = with_room(waits, wait_count, &wait_room, sizeof(EscrowWaiting));
 	if (entry_count == LEDGER_SMALL && entry_index == NULL)
 		build_index();
 }
@@ -308,34 +314,40 @@ ledger_has_gate(Oid claim_table, bool *truncated)
 
 /* Waiting ------------------------------------------------------------------------ */
 
-/* Counts us among those who sleep on a slot, and among those in line for it. */
+/* Counts us among those who sleep on a slot, and among those in line for it.
+ * Room for it was reserved. */
 void
 ledger_wait_begin(EscrowSlot *slot, bool in_line)
 {
+	Assert(wait_count < wait_room);
 	SpinLockAcquire(&slot->mutex);
 	slot->waiters++;
 	slot->queue += in_line ? 1 : 0;
 	SpinLockRelease(&slot->mutex);
-	waiting = (EscrowWaiting){slot, GetCurrentTransactionNestLevel(), in_line};
+	waits[wait_count++] = (EscrowWaiting){slot, GetCurrentTransactionNestLevel(), in_line};
 }
 
+/* The wait that was begun last is over. */
 void
-ledger_wait_end(EscrowSlot *slot, bool in_line)
+ledger_wait_end(void)
 {
+	EscrowWaiting *wait = &waits[--wait_count];
+	EscrowSlot *slot = wait->slot;
+
+	Assert(wait_count >= 0);
 	SpinLockAcquire(&slot->mutex);
-	Assert(slot->waiters > 0 && (!in_line || slot->queue > 0));
+	Assert(slot->waiters > 0 && (!wait->in_line || slot->queue > 0));
 	slot->waiters--;
-	slot->queue -= in_line ? 1 : 0;
+	slot->queue -= wait->in_line ? 1 : 0;
 	SpinLockRelease(&slot->mutex);
-	waiting.slot = NULL;
 }
 
-/* The wait that an error has ended; slices of it run one level deeper. */
+/* Waits that an error has ended; slices of them run one level deeper. */
 static void
-abandon_wait(int level)
+abandon_waits(int level)
 {
-	if (waiting.slot && waiting.level >= level)
-		ledger_wait_end(waiting.slot, waiting.in_line);
+	while (wait_count > 0 && waits[wait_count - 1].level >= level)
+		ledger_wait_end();
 }
 
 /* Ending --------------------------------------------------------------------------- */
@@ -429,7 +441,7 @@ static void
 finish_transaction(bool committed)
 {
 	TEST_POINT("ended");
-	abandon_wait(0);
+	abandon_waits(0);
 	for (int i = 0; i < entry_count; i++)
 	{
 		Assert(!committed || entries[i]->sums.prepaid == 0);
@@ -457,7 +469,7 @@ ledger_xact_callback(XactEvent event, void *arg pg_attribute_unused())
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PARALLEL_COMMIT: /* nothing should have come so far there, */
 		case XACT_EVENT_PARALLEL_ABORT:  /* but a pin that stays would stay for ever */
-			if (entry_count > 0 || waiting.slot || gates[0].level > 0)
+			if (entry_count > 0 || wait_count > 0 || gates[0].level > 0)
 				finish_transaction(event == XACT_EVENT_COMMIT);
 			break;
 		case XACT_EVENT_PRE_PREPARE:
@@ -581,7 +593,7 @@ drop_newest_entry(void)
 static void
 abort_subtransaction(int level)
 {
-	abandon_wait(level);
+	abandon_waits(level);
 	while (change_count > 0 && changes[change_count - 1].level >= level)
 		undo_change(&changes[--change_count]);
 	while (entry_count > 0 && entries[entry_count - 1]->level >= level)
@@ -605,7 +617,7 @@ ledger_subxact_callback(SubXactEvent event, SubTransactionId my_subid pg_attribu
 						SubTransactionId parent_subid pg_attribute_unused(),
 						void *arg pg_attribute_unused())
 {
-	if (entry_count == 0 && waiting.slot == NULL && gates[0].level == 0)
+	if (entry_count == 0 && wait_count == 0 && gates[0].level == 0)
 		return;
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 		commit_subtransaction(GetCurrentTransactionNestLevel());

@@ -54,6 +54,6 @@ extern bool ledger_has_gate(Oid claim_table, bool *truncated);
 extern int ledger_local_count(void);
 extern void ledger_each(Oid pool_table, void (*visit)(EscrowEntry *entry));
 extern void ledger_wait_begin(EscrowSlot *slot, bool in_line);
-extern void ledger_wait_end(EscrowSlot *slot, bool in_line);
+extern void ledger_wait_end(void);
 
 #endif /* FCFS_ESCROW_XACT_H */

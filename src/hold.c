@@ -95,7 +95,7 @@ hold_write_lines(CachedQuery *query, const Datum *values, const char *nulls)
 	return written;
 }
 
-PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM},
+PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM, .reap = reap_item},
 					  .name = "item",
 					  .pool_table = "item",
 					  .claim_table = "reservation_line",
@@ -119,8 +119,7 @@ PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM},
 									 NULL,
 									 0},
 					  .claimed_units = line_units,
-					  .check_claim = check_line,
-					  .reap = reap_item};
+					  .check_claim = check_line};
 
 /* Reaping -------------------------------------------------------------------------- */
 

@@ -140,6 +140,21 @@ query_read_committed_by_others(CachedQuery *query, const Datum *values, long lim
 	return processed;
 }
 
+/*
+ * At REPEATABLE READ and SERIALIZABLE the server's foreign keys do not know what
+ * is newer than the snapshot of the transaction, and would say that it is not
+ * there. The query finds a row that what we write next refers to.
+ */
+void
+query_must_see(CachedQuery *query, const Datum *values)
+{
+	if (IsolationUsesXactSnapshot() &&
+		query_run(query, values, NULL, GetTransactionSnapshot(), InvalidSnapshot, true, 1) == 0)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to concurrent update"),
+						errdetail("What a new row refers to is newer than the transaction.")));
+}
+
 /* Runs a query that writes or locks rows. */
 uint64
 query_write(CachedQuery *query, const Datum *values, const char *nulls)

@@ -23,6 +23,7 @@ typedef struct CachedQuery
 
 extern uint64 query_read(CachedQuery *query, const Datum *values, const char *nulls, long limit);
 extern uint64 query_read_committed_by_others(CachedQuery *query, const Datum *values, long limit);
+extern void query_must_see(CachedQuery *query, const Datum *values);
 extern uint64 query_write(CachedQuery *query, const Datum *values, const char *nulls);
 extern void query_wrote_one(uint64 rows, const char *what);
 

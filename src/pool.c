@@ -185,35 +185,6 @@ pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts)
 	return found;
 }
 
-/* Ends overdue holds until units are free, or there are none left to end. */
-static void
-pool_reap(const PoolKind *kind, EscrowEntry *entry, int64 id, int64 units)
-{
-	bool more = kind->reap != NULL;
-
-	while (more && escrow_available(entry) < units &&
-		   escrow_overdue_at(entry) <= GetCurrentTimestamp())
-		more = kind->reap(entry, id);
-}
-
-/* Takes units, after ending the holds that are overdue if that is needed. */
-EscrowAnswer
-pool_take(const PoolKind *kind, EscrowEntry *entry, int64 id, int64 units, int64 *arrival)
-{
-	EscrowAnswer answer;
-
-	pool_reap(kind, entry, id, units);
-	answer = escrow_take(entry, units, arrival);
-	if (answer == ESCROW_NOT_ENOUGH && kind->reap)
-	{
-		/* While we waited, more of them may have become overdue. */
-		pool_reap(kind, entry, id, units);
-		if (escrow_available(entry) >= units)
-			answer = escrow_take(entry, units, arrival);
-	}
-	return answer;
-}
-
 /*
  * Takes units for a row that the caller writes next. With strict_order the
  * pool is the caller's to the end of the transaction.
@@ -236,7 +207,7 @@ pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool strict_order, int6
 				return REFUSAL_LOCK_TIMEOUT;
 		}
 	}
-	answer = pool_take(kind, entry, id, units, arrival);
+	answer = escrow_take(entry, units, arrival);
 	if (answer == ESCROW_OK)
 		escrow_prepay(entry, units);
 	return pool_refusal(kind, answer);

@@ -46,8 +46,6 @@ typedef struct PoolKind
 	/* Refuses a counted row that breaks another invariant. May be NULL. */
 	void (*check_claim)(const struct PoolKind *kind, EscrowEntry *entry, HeapTuple row,
 						TupleDesc desc);
-	/* Ends some holds that are overdue; true if there may be more. May be NULL. */
-	bool (*reap)(EscrowEntry *entry, int64 id);
 	/* A change of the pool's row under which nobody may claim. May be NULL. */
 	void (*changed)(EscrowEntry *entry, HeapTuple old_row, HeapTuple new_row, TupleDesc desc);
 	bool (*changes_alone)(HeapTuple old_row, HeapTuple new_row, TupleDesc desc);
@@ -65,8 +63,6 @@ extern RefusalCode pool_refusal(const PoolKind *kind, EscrowAnswer answer);
 extern RefusalCode pool_pin(PoolKind *kind, int64 id, EscrowEntry **entry);
 extern RefusalCode pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool strict_order,
 							  int64 units, int64 *arrival);
-extern EscrowAnswer pool_take(const PoolKind *kind, EscrowEntry *entry, int64 id, int64 units,
-							  int64 *arrival);
 extern bool pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts);
 extern EscrowEntry *pool_pin_or_raise(PoolKind *kind, int64 id);
 extern void pool_freeze_or_raise(PoolKind *kind, EscrowEntry *entry);

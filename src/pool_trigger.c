@@ -181,7 +181,7 @@ pool_take_for_row(PoolKind *kind, EscrowEntry *entry, int64 id, int64 units)
 	units -= escrow_use_prepaid(entry, units);
 	if (units == 0)
 		return;
-	refused = pool_refusal(kind, pool_take(kind, entry, id, units, NULL));
+	refused = pool_refusal(kind, escrow_take(entry, units, NULL));
 	if (refused == kind->sold_out)
 		pool_raise_exceeded(kind, entry, id, units);
 	if (refused != REFUSAL_NONE)

@@ -48,6 +48,9 @@ static CachedQuery insert_reservation = {
 	NULL,
 	0};
 
+static CachedQuery find_event = {
+	"SELECT 1 FROM fcfs.event e WHERE e.id = $1", 1, {INT8OID}, NULL, 0};
+
 /* The rules before capacity, on the row of judge_reserve. */
 static bool
 judge_sale(Call *call, int64 quantity)
@@ -79,6 +82,8 @@ write_reservation(const Call *call, EscrowEntry *entry, Datum *values, char *nul
 	values[4] = TimestampTzGetDatum(call->arrived_at);
 	values[5] = expires_at;
 	escrow_hold_until(entry, DatumGetTimestampTz(expires_at));
+	if (nulls[1] == ' ')
+		query_must_see(&find_event, &values[1]);
 	query_wrote_one(hold_write_lines(&insert_reservation, values, nulls), "reservation");
 	return query_int64(0, 1, 0);
 }
