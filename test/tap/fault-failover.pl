@@ -62,6 +62,10 @@ is($standby->safe_psql('postgres', 'SELECT count(*) FROM fcfs.stat_pools WHERE p
 # Failover
 #
 
+# Nothing is sent any more, so everybody who commits waits: what the primary has
+# then committed for itself, and acknowledged to nobody, is lost with it.
+kill STOP => $primary->safe_psql('postgres', 'SELECT pid FROM pg_stat_replication');
+$primary->poll_query_until('postgres', "SELECT count(*) >= 3 FROM pg_stat_activity WHERE wait_event = 'SyncRep'") or die "nobody waits for the standby\n";
 kill_all_of($primary);
 $standby->promote;
 wait_for_claims($standby, 30);
