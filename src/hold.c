@@ -324,7 +324,7 @@ Datum
 fcfs_reservation_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = trigger_check(fcinfo, TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW,
-										 TRIGGER_BY(TRIGGER_EVENT_UPDATE), "AFTER UPDATE ROW");
+										 TRIGGER_BY(TRIGGER_EVENT_UPDATE), "an AFTER UPDATE ROW");
 
 	trigger_check_table(trigger, "reservation");
 	pool_run_trigger(trigger, follow_reservation);

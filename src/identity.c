@@ -153,7 +153,7 @@ Datum
 fcfs_ids_brought(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = trigger_check(fcinfo, TRIGGER_EVENT_AFTER | TRIGGER_EITHER_LEVEL,
-										 TRIGGER_BY(TRIGGER_EVENT_INSERT), "AFTER INSERT");
+										 TRIGGER_BY(TRIGGER_EVENT_INSERT), "an AFTER INSERT");
 	Relation table = trigger->tg_relation;
 
 	if (lock_in_call())

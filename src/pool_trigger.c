@@ -274,7 +274,7 @@ Datum
 fcfs_claim_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger =
-		trigger_check(fcinfo, TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW, ANY_CHANGE, "AFTER ROW");
+		trigger_check(fcinfo, TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW, ANY_CHANGE, "an AFTER ROW");
 
 	(void) pool_kind_of(RelationGetRelid(trigger->tg_relation), true);
 	/* Rows that functions write have drawn their id. */
@@ -293,7 +293,7 @@ Datum
 fcfs_claims_truncated(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = trigger_check(fcinfo, TRIGGER_EVENT_AFTER,
-										 TRIGGER_BY(TRIGGER_EVENT_TRUNCATE), "AFTER TRUNCATE");
+										 TRIGGER_BY(TRIGGER_EVENT_TRUNCATE), "an AFTER TRUNCATE");
 	PoolKind *kind = pool_kind_of(RelationGetRelid(trigger->tg_relation), true);
 
 	escrow_truncated(&kind->escrow);
@@ -392,7 +392,7 @@ Datum
 fcfs_pool_changed(PG_FUNCTION_ARGS)
 {
 	pool_run_trigger(
-		trigger_check(fcinfo, TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW, ANY_CHANGE, "AFTER ROW"),
+		trigger_check(fcinfo, TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW, ANY_CHANGE, "an AFTER ROW"),
 		pool_carry_over);
 	return PointerGetDatum(NULL);
 }

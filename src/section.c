@@ -196,7 +196,7 @@ fcfs_enrollment_fill(PG_FUNCTION_ARGS)
 	TriggerData *trigger =
 		trigger_check(fcinfo, TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
 					  TRIGGER_BY(TRIGGER_EVENT_INSERT) | TRIGGER_BY(TRIGGER_EVENT_UPDATE),
-					  "BEFORE INSERT OR UPDATE ROW");
+					  "a BEFORE INSERT OR UPDATE ROW");
 
 	trigger_check_table(trigger, "enrollment");
 	pool_run_trigger(trigger, fill_row);
@@ -382,7 +382,7 @@ PG_FUNCTION_INFO_V1(fcfs_schedule_changed);
 Datum
 fcfs_schedule_changed(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = trigger_check(fcinfo, TRIGGER_EVENT_AFTER, ~0, "AFTER STATEMENT");
+	TriggerData *trigger = trigger_check(fcinfo, TRIGGER_EVENT_AFTER, ~0, "an AFTER STATEMENT");
 	const char *what = trigger->tg_trigger->tgnargs == 1 ? trigger->tg_trigger->tgargs[0] : "";
 	Datum sections;
 	bool none;

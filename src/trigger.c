@@ -33,7 +33,7 @@ trigger_check(FunctionCallInfo fcinfo, TriggerEvent when, int operations, const 
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !fired_as(trigger->tg_event, when, operations))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function must be fired by an %s trigger", described)));
+						errmsg("function must be fired by %s trigger", described)));
 	return trigger;
 }
 
