@@ -71,6 +71,7 @@ TYPES = {
     "time without time zone": ("00:00", "24:00", "25:00"), "timestamp with time zone": MOMENTS, "timestamp without time zone": MOMENTS, "jsonb": (
         "{}", "[]", "null", "1", '"x"', "{", '{"\\u0000": 1}', '{"a": {"b": [1, {"c": null}]}}', "[" * 20000), "tstzmultirange": ("{}", "{(,)}", "{[x]}"),
 }
+HARMLESS = (0, -1, -2**63, 2**31)    # the highest id that there is, brought along, leaves none to come
 SETTINGS = (
     "DateStyle = 'SQL, DMY'", "DateStyle = 'German'", "IntervalStyle = sql_standard", "IntervalStyle = iso_8601", "TimeZone = 'Asia/Kathmandu'", "TimeZone = '-15'",
     "search_path = ''", "search_path = pg_temp, fcfs", "search_path = fcfs, public", "extra_float_digits = -15", "standard_conforming_strings = off",
@@ -134,7 +135,7 @@ class Statements:
             inner = ", ".join(self.value(name.rstrip("s"), kind[:-2]) for _ in range(self.dice.choice((0, 1, 2, 3, 300))))
             return self.dice.choice((f"ARRAY[{inner}]::{kind}", f"ARRAY[{inner}]::{kind}", f"ARRAY[ARRAY[{inner}]]::{kind}"))
         if self.chance(0.05):
-            return f"{quoted(self.dice.choice(TYPES.get(kind, STRANGE)))}::{kind}"
+            return f"{quoted(self.dice.choice(HARMLESS if name == 'id' else TYPES.get(kind, STRANGE)))}::{kind}"
         if name == "arrival":   # for who brings them to keep apart
             self.arrival += CLIENTS
             return str(self.arrival)
@@ -376,6 +377,16 @@ def shown(statement):
     return text if len(text) < 3000 else f"{text[:1000]} … ({len(text)} characters)"
 
 
+def wait_while_they_go_on(threads, clients):
+    """However slow the machine is; a minute and a half without any answer is a hang, which join() then tells."""
+    answers, since = 0, time.monotonic()
+    while (alive := [thread for thread in threads.threads if thread.is_alive()]) and time.monotonic() - since < 90:
+        alive[0].join(0.1)
+        now = sum(sum(client.seen.values()) for client in clients)
+        if now != answers:
+            answers, since = now, time.monotonic()
+
+
 def play(tap, database, calls, replica, what):
     """The clients of one database, to the end."""
     run = rows if database == DATABASE else only_in(database)
@@ -388,6 +399,7 @@ def play(tap, database, calls, replica, what):
     clients = [Client(number, catalogue, database, calls // CLIENTS, replica, refusals, threads.stop) for number in range(CLIENTS)]
     for client in clients:
         threads.start(client.run)
+    wait_while_they_go_on(threads, clients)
     threads.join()
     wrong = [fault for client in clients for fault in client.wrong]
     done = sum((client.done for client in clients), collections.Counter())
