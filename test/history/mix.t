@@ -21,7 +21,7 @@ SECONDS = int(os.environ.get("FCFS_SECONDS", "30"))
 WANTED = {"commit", "rollback", "rollback_to", "OK", "replayed", "IDEMPOTENCY_KEY_REUSED",
           "ALREADY_ENROLLED", "CREDIT_LIMIT_EXCEEDED", "SCHEDULE_CONFLICT", "COURSE_FULL", "NOT_ENROLLED",
           "QUANTITY_LIMIT_EXCEEDED", "OUT_OF_STOCK", "RESERVATION_NOT_HELD", "RESERVATION_EXPIRED",
-          "COUPON_ALREADY_ISSUED", "COUPON_EXHAUSTED", "section_capacity", "item_stock", "coupon_quota",
+          "COUPON_ALREADY_ISSUED", "COUPON_EXHAUSTED", "COUPON_CLOSED", "section_capacity", "item_stock", "coupon_quota",
           "enrollment_once_a_course", "enrollment_no_overlap", "coupon_issue_once_a_user"}
 
 

@@ -63,12 +63,14 @@ static const Kind kinds[POOL_KINDS] = {
 	 " (101, 901, 'load 1', 20, false), (102, 901, 'load 2', 12, true), (103, NULL, 'load 3', 10, "
 	 "false);"},
 	{"coupon",
-	 {20, 12, 15, 6},
+	 {20, 12, 15, 6, 9},
 	 "INSERT INTO fcfs.coupon (id, code, quota, per_user_limit, strict_order, opens_at, closes_at)"
 	 " VALUES (101, 'load 1', 20, 1, false, '2000-01-01', '2100-01-01'),"
 	 " (102, 'load 2', 12, 2, false, '2000-01-01', '2100-01-01'),"
 	 " (103, 'load 3', 15, 1, true, '2000-01-01', '2100-01-01'),"
-	 " (104, 'load 4', 6, 3, false, '2000-01-01', '2100-01-01');"},
+	 " (104, 'load 4', 6, 3, false, '2000-01-01', '2100-01-01'),"
+	 /* It opens and closes while it is wanted. */
+	 " (105, 'load 5', 9, 1, false, now() + interval '1 s', now() + interval '4 s');"},
 };
 
 const char *const plan_setup_people = "INSERT INTO fcfs.student (id) SELECT generate_series(9001, "

@@ -112,17 +112,31 @@ RULES = {
     ),
 }
 
+# The answers of functions that it is too early, or too late.
+WINDOWS = {"section": ("ENROLLMENT_NOT_STARTED", "ENROLLMENT_CLOSED"),
+           "item": ("SALE_NOT_STARTED", "SALE_CLOSED"),
+           "coupon": ("COUPON_NOT_STARTED", "COUPON_CLOSED")}
+
+
+def window(opens, closes):
+    return ", ".join(f"'{name}', (extract(epoch FROM {moment}) * 1000000)::bigint"
+                     for name, moment in (("opens", opens), ("closes", closes)))
+
+
 # What a rule needs to know of the pools, beside their capacity.
 FACTS = {
     "section": "SELECT s.id, json_build_object('course', s.course_id, 'credits', c.credits,"
                " 'max_credits', t.max_credits, 'overlaps', coalesce((SELECT array_agg("
                "   format('%s/%s', least(o.id, s.id), greatest(o.id, s.id))) FROM fcfs.section o"
-               "   WHERE o.id <> s.id AND o.schedule && s.schedule), '{}'))"
+               "   WHERE o.id <> s.id AND o.schedule && s.schedule), '{}'),"
+               f" {window('t.enroll_opens_at', 't.enroll_closes_at')})"
                " FROM fcfs.section s JOIN fcfs.course c ON c.id = s.course_id JOIN fcfs.term t ON t.id = s.term_id"
                " WHERE s.code LIKE 'load%'",
-    "item": "SELECT i.id, json_build_object('event', i.event_id, 'most', e.max_per_customer)"
+    "item": "SELECT i.id, json_build_object('event', i.event_id, 'most', e.max_per_customer,"
+            f" {window('e.sale_opens_at', 'e.sale_closes_at')})"
             " FROM fcfs.item i LEFT JOIN fcfs.event e ON e.id = i.event_id WHERE i.code LIKE 'load%'",
-    "coupon": "SELECT id, json_build_object('limit', per_user_limit) FROM fcfs.coupon WHERE code LIKE 'load%'",
+    "coupon": "SELECT id, json_build_object('limit', per_user_limit,"
+              f" {window('opens_at', 'closes_at')}) FROM fcfs.coupon WHERE code LIKE 'load%'",
 }
 
 
