@@ -377,7 +377,9 @@ take_answer(Connection *connection, const Step *step, const PGresult *result)
 	const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
 	const char *code;
 
-	if (PQstatus(connection->server) != CONNECTION_OK)
+	/* An error without a code is libpq's own: it may not have seen the end yet. */
+	if (PQstatus(connection->server) != CONNECTION_OK ||
+		(!state && PQresultStatus(result) == PGRES_FATAL_ERROR))
 	{
 		log_answer(connection, "UNKNOWN", state ? state : "00000", NULL, false);
 		return LOST;
@@ -453,6 +455,8 @@ run_transaction(Connection *connection)
 			connection->statements++;
 			outcome = run_step(connection, &transaction.steps[i], attempt);
 			worst = outcome > worst ? outcome : worst;
+			if (i == 0 && outcome != DONE)
+				break; /* what a block that was not begun would do, nobody has planned */
 		}
 		if (worst == LOST)
 		{

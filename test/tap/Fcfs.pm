@@ -14,8 +14,11 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(new_server world open_coupon start_pgbench acknowledged start_load stop_load history_holds
+  load_goes_on logged start_proxy stop_proxy start_pooler
   claims wait_for_claims goes_on nothing_left kill_all_of sqlstate documented session ask answer
   wait_until_blocked state_of preloaded memory_of stays_flat ALWAYS);
+
+my @poolers;
 
 use constant ALWAYS => "'2000-01-01', '2100-01-01'";
 
@@ -154,7 +157,7 @@ sub start_load
 	my $log = PostgreSQL::Test::Utils::tempdir . '/load.log';
 	my $conninfo = delete $option{dbname} // $node->connstr('postgres');
 	my @driver = ($ENV{FCFS_LOAD}, '--log', $log, '--dbname', $conninfo);
-	run_log([ @driver[ 0, 3, 4 ], '--setup' ]) or die "no definitions\n" unless @$loads;
+	run_log([ $ENV{FCFS_LOAD}, '--setup', '--dbname', $node->connstr('postgres') ]) or die "no definitions\n" unless @$loads;
 	$option{seed} //= $ENV{FCFS_SEED} // 1;
 	diag("load with seed $option{seed}");
 	my $load = { node => $node, loads => $loads, log => $log, output => '' };
@@ -185,14 +188,13 @@ sub stop_load
 
 # Compares what was acknowledged, in all loads on the node so far, with the tables.
 # Options: node and database (if the tables are now elsewhere),
-# acknowledged_only_before (a moment).
+# acknowledged_only_before (a moment), lock_timeout (milliseconds, the shortest that was set).
 sub history_holds
 {
 	my ($load, $when, %option) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my $node = $option{node} // $load->{node};
-	my @only = $option{acknowledged_only_before}
-	  ? ('--acknowledged-only-before', $option{acknowledged_only_before}) : ();
+	my @only = map { my $name = tr/_/-/r; defined $option{$_} ? ("--$name", $option{$_}) : () } qw(acknowledged_only_before lock_timeout);
 	my ($output, $status) = ('', 0);
 	IPC::Run::run(
 		[ dirname(__FILE__) . '/../history/check', '--dbname', $node->connstr($option{database} // 'postgres'), @only,
@@ -238,6 +240,95 @@ sub goes_on
 		"COUPON_EXHAUSTED|3\nOK|5", "$when: what is left is served, and no more");
 	is($node->safe_psql($database, "SELECT count(DISTINCT arrival) FROM fcfs.coupon_issue WHERE coupon_id = $coupon AND arrival > $highest"),
 		5, "$when: arrival numbers go on above the highest");
+}
+
+# Waits until every connection of a load has had an answer since now. That is what
+# "nobody waits for ever" looks like from outside.
+sub load_goes_on
+{
+	my ($load, $when) = @_;
+	my $from = -s $load->{log} // 0;
+	my (%served, $connections);
+	my $until = time + 180;
+	while (time < $until)
+	{
+		usleep 20_000;
+		next unless -s $load->{log};
+		$connections //= slurp_file($load->{log}) =~ /"connections":(\d+)/ ? $1 + 1 : undef;
+		%served = map { $_ => 1 } slurp_file($load->{log}, $from) =~ /"c":(\d+),"n":\d+,"what":"answer","code":"(?!UNKNOWN)/g;
+		last if $connections && keys %served == $connections;
+	}
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is(scalar(keys %served), $connections, "$when: every connection of the load is served again");
+}
+
+# How often a pattern is in the log of a load.
+sub logged
+{
+	my ($load, $pattern) = @_;
+	return scalar(() = slurp_file($load->{log}) =~ /$pattern/g);
+}
+
+# Starts cutting-proxy in front of a socket. Its own is in $proxy->{host}, with the same port.
+sub start_proxy
+{
+	my ($host, $port, $every) = @_;
+	my $proxy = { host => PostgreSQL::Test::Utils::tempdir_short, output => '' };
+	$proxy->{run} = IPC::Run::start(
+		[ dirname(__FILE__) . '/cutting-proxy', "$proxy->{host}/.s.PGSQL.$port", "$host/.s.PGSQL.$port",
+			$ENV{FCFS_SEED} // 1, $every ],
+		'>', \$proxy->{output}, '2>&1');
+	IPC::Run::pump($proxy->{run}) until $proxy->{output} =~ /listening/;
+	return $proxy;
+}
+
+# Ends it, and checks that it has cut connections in both ways.
+sub stop_proxy
+{
+	my ($proxy, $at_least) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$proxy->{run}->signal('TERM');
+	$proxy->{run}->finish or die "the proxy failed: $proxy->{output}\n";
+	for my $where ('before the answer', 'instead of the answer')
+	{
+		my ($times) = $proxy->{output} =~ /^(\d+) $where/m;
+		cmp_ok($times, '>=', $at_least, "$times connections were cut $where");
+	}
+	return;
+}
+
+# Starts PgBouncer with transaction pooling; options are lines of its configuration.
+# Its socket is in $pooler->{host}, its port in $pooler->{port}.
+sub start_pooler
+{
+	my ($node, %option) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir_short;
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my $user = getpwuid $<;
+	%option = (pool_mode => 'transaction', listen_addr => '', listen_port => $port, unix_socket_dir => $dir,
+		auth_type => 'trust', auth_file => "$dir/users", admin_users => $user, logfile => "$dir/log", pidfile => "$dir/pid", %option);
+	append_to_file("$dir/users", "\"$user\" \"\"\n");
+	append_to_file("$dir/pgbouncer.ini", join '',
+		"[databases]\npostgres = host=@{[$node->host]} port=@{[$node->port]} user=$user\n[pgbouncer]\n",
+		map { "$_ = $option{$_}\n" } sort keys %option);
+	my ($program) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin';
+	my $pooler = { host => $dir, port => $port, conninfo => "host=$dir port=$port user=$user dbname=postgres", output => '' };
+	$pooler->{run} = IPC::Run::start([ $program // 'pgbouncer', '-q', "$dir/pgbouncer.ini" ], '>', \$pooler->{output}, '2>&1');
+	until (-S "$dir/.s.PGSQL.$port")
+	{
+		die "the pooler does not start: $pooler->{output}\n" unless $pooler->{run}->pumpable;
+		usleep 20_000;
+	}
+	push @poolers, $pooler;
+	return $pooler;
+}
+
+# A pooler does not outlive the test that started it.
+END
+{
+	my $status = $?;
+	eval { $_->{run}->kill_kill } for @poolers;
+	$? = $status;
 }
 
 # After a fault: no invariant broken, nothing in flight, nobody waiting, no lock kept.

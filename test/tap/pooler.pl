@@ -4,42 +4,13 @@
 use strict;
 use warnings;
 use Fcfs;
-use IPC::Run;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = new_server('pooled');
-my $dir = PostgreSQL::Test::Utils::tempdir_short;
-my $port = PostgreSQL::Test::Cluster::get_free_port();
-my $server_port = $node->port;
-my $server_host = $node->host;
-my $user = getpwuid $<;
-append_to_file("$dir/users", "\"$user\" \"\"\n");
-append_to_file("$dir/pgbouncer.ini", <<"END");
-[databases]
-postgres = host=$server_host port=$server_port user=$user
-[pgbouncer]
-pool_mode = transaction
-listen_addr =
-listen_port = $port
-unix_socket_dir = $dir
-auth_type = trust
-auth_file = $dir/users
-default_pool_size = 4
-max_client_conn = 100
-logfile = $dir/log
-pidfile = $dir/pid
-END
-my ($bouncer) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin';
-my $pooler = IPC::Run::start([ $bouncer // 'pgbouncer', '-q', "$dir/pgbouncer.ini" ], '>', \my $said, '2>&1');
-END { $pooler->kill_kill if $pooler }
-my $pooled = "host=$dir port=$port user=$user dbname=postgres";
-for (1 .. 100)
-{
-	last if system("psql -XAtq -c 'SELECT 1' '$pooled' >/dev/null 2>&1") == 0;
-	select undef, undef, undef, 0.1;
-}
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my $pooler = start_pooler($node, default_pool_size => 4, max_client_conn => 100);
+my $pooled = $pooler->{conninfo};
 
 sub through_pooler
 {
@@ -90,7 +61,5 @@ nothing_left($node, 'mix');
 my $refused = `psql -XAtq -c "BEGIN; SET LOCAL fcfs.lock_timeout = 1; COMMIT; SHOW fcfs.lock_timeout" '$pooled'`;
 is($refused, "30s\n", 'SET LOCAL fcfs.lock_timeout ends with its transaction');
 
-$pooler->kill_kill;
-undef $pooler;
 $node->stop;
 done_testing();
