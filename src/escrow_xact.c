@@ -107,25 +107,28 @@ ledger_find(const EscrowKey *key)
 }
 
 static void
-index_entry(EscrowEntry *entry)
+index_entry(HTAB *index, EscrowEntry *entry)
 {
-	EntryIndex *slot = hash_search(entry_index, &entry->key, HASH_ENTER, NULL);
+	EntryIndex *slot = hash_search(index, &entry->key, HASH_ENTER, NULL);
 
 	slot->entry = entry;
 }
 
-/* From now on the ledger is searched by hash. */
+/* From now on the ledger is searched by hash: not before all is in it, since memory
+ * may run out on the way, and the transaction go on from a savepoint. */
 static void
 build_index(void)
 {
 	HASHCTL info = {0};
+	HTAB *index;
 
 	info.keysize = sizeof(EscrowKey);
 	info.entrysize = sizeof(EntryIndex);
 	info.hcxt = TopMemoryContext;
-	entry_index = hash_create("pg_fcfs ledger", 256, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	index = hash_create("pg_fcfs ledger", 256, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	for (int i = 0; i < entry_count; i++)
-		index_entry(entries[i]);
+		index_entry(index, entries[i]);
+	entry_index = index;
 }
 
 /* An array, made larger if it has no room for one more. */
@@ -189,7 +192,7 @@ ledger_add(const EscrowKind *kind, const EscrowKey *key, EscrowSlot *slot)
 	escrow_holder_set(entry->position, slot, false);
 	escrow_holder_count(entry_count);
 	if (entry_index)
-		index_entry(entry);
+		index_entry(entry_index, entry);
 	return entry;
 }
 
