@@ -21,7 +21,7 @@
 #include "operation.h"
 #include "pool.h"
 
-/* As many as a quota can have; what is brought must leave numbers to come. */
+/* As many as a quota can have. Who brings the last number leaves none. */
 #define MAX_ARRIVAL INT64CONST(1000000000000000)
 
 /* The pool ---------------------------------------------------------------------- */
