@@ -28,6 +28,7 @@ typedef struct SlotView
 	int64 capacity;
 	int64 remaining;
 	int64 in_flight;
+	int64 arrival;
 	uint32 pins;
 	uint32 waiters;
 	uint64 changes;
@@ -44,6 +45,7 @@ view_slot(EscrowSlot *slot)
 	view.capacity = slot->capacity;
 	view.remaining = slot->remaining;
 	view.in_flight = slot->in_flight;
+	view.arrival = slot->arrival;
 	view.pins = slot->pins;
 	view.waiters = slot->waiters;
 	view.changes = slot->changes;
@@ -124,6 +126,10 @@ compare_slot(EscrowSlot *slot, PoolKind *kind)
 		if (balance.capacity - balance.claimed != after.remaining)
 			return psprintf("the escrow has " INT64_FORMAT " left, the tables " INT64_FORMAT,
 							after.remaining, balance.capacity - balance.claimed);
+		if (balance.arrival > after.arrival)
+			return psprintf("the escrow would go on above arrival " INT64_FORMAT
+							", the table has " INT64_FORMAT,
+							after.arrival, balance.arrival);
 		if (after.in_flight != 0)
 			return psprintf(INT64_FORMAT " units are in flight in no transaction", after.in_flight);
 		return NULL;

@@ -206,6 +206,7 @@ sub history_holds
 }
 
 use constant CLAIMS => '(SELECT count(*) FROM fcfs.enrollment) + (SELECT count(*) FROM fcfs.reservation) + (SELECT count(*) FROM fcfs.coupon_issue)';
+use constant KEYED => "fcfs.idempotency k JOIN fcfs.coupon_issue c ON c.id = k.id WHERE k.function = 'issue_coupon' AND k.code = 'OK'";
 
 # How many claims there have been.
 sub claims
@@ -220,16 +221,20 @@ sub wait_for_claims
 	my ($node, $more, $database) = @_;
 	$database //= 'postgres';
 	my $wanted = claims($node, $database) + $more;
-	$node->poll_query_until($database, 'SELECT ' . CLAIMS . " >= $wanted") or die "no claims are made\n";
+	$node->poll_query_until($database, 'SELECT ' . CLAIMS . " >= $wanted AND EXISTS (SELECT FROM ${\KEYED})") or die "no claims are made\n";
 }
 
-# The coupon claimed most goes on: what is left of it is served, no more, and
+# Answers under keys are there; the coupon claimed most goes on: what is left of it is served, no more, and
 # arrival numbers go on above the highest.
 sub goes_on
 {
 	my ($node, $when, $database) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	$database //= 'postgres';
+	is( $node->safe_psql($database,
+			'SELECT bool_and(o.replayed AND o.id = k.id) FROM (SELECT k.*, c.coupon_id FROM ' . KEYED . ') k, '
+			  . 'fcfs.try_issue_coupon(k.coupon_id, k.person_id, k.key) o'),
+		't', "$when: what is asked again under its key gets its answer");
 	my ($coupon, $highest, $user) = split /\|/, $node->safe_psql($database,
 		'SELECT coupon_id, max(arrival), (SELECT max(user_id) FROM fcfs.coupon_issue) FROM fcfs.coupon_issue '
 		  . 'GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1');

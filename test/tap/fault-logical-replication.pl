@@ -12,7 +12,7 @@ use Test::More;
 my $node = new_server('replicated', streaming => 'logical');
 my $load = start_load($node, connections => 4);
 wait_for_claims($node, 30);
-open_coupon($node, 999, 5);
+open_coupon($node, $_, 5) for 998, 999;
 
 # Two databases of one server: then the slot must be there before.
 $node->safe_psql('postgres', 'CREATE DATABASE subscriber');
@@ -39,11 +39,24 @@ history_holds($load, 'publisher');
 nothing_left($node, 'publisher');
 $node->wait_for_catchup('fcfs');
 is(state_of($node, 'subscriber', 1), state_of($node, 'postgres', 1), 'the subscriber has what the publisher has');
-# A definition that changes is not told either.
-$node->safe_psql('postgres', "UPDATE fcfs.coupon SET quota = 6, opens_at = '2000-01-01', closes_at = '2001-01-01' WHERE id = 999");
+# Neither a definition that changes nor a number that was given out is told either.
+$node->safe_psql('postgres', <<'END');
+UPDATE fcfs.coupon SET quota = 6, opens_at = '2000-01-01', closes_at = '2001-01-01' WHERE id = 999;
+SELECT fcfs.issue_coupon(998, user_id) FROM generate_series(1, 2) AS user_id;
+UPDATE fcfs.coupon_issue SET status = 'revoked' WHERE coupon_id = 998;
+END
 $node->wait_for_catchup('fcfs');
-my $seen = $node->safe_psql('subscriber', 'SELECT DISTINCT rule FROM fcfs.verify()');
-is($seen, preloaded() ? 'escrow_differs' : '', 'subscriber: ' . (preloaded() ? 'verify() sees what was not counted' : 'nothing is counted in advance'));
+my @seen = split /\n/, $node->safe_psql('subscriber', 'SELECT rule, kind, id, detail FROM fcfs.verify()');
+if (preloaded())
+{
+	cmp_ok(scalar(grep { /^escrow_differs\|/ } @seen), '>', 2, 'subscriber: verify() sees claims that were not counted');
+	is(scalar(grep { /coupon\|999\|the escrow has capacity 5, the table 6/ } @seen), 1, '... and a capacity');
+	is(scalar(grep { /coupon\|998\|the escrow would go on above arrival 1, the table has 2/ } @seen), 1, '... and an arrival number');
+}
+else
+{
+	is(scalar(grep { !/^overdue_hold/ } @seen), 0, 'subscriber: nothing is counted in advance');
+}
 
 # The way over to the subscriber.
 $node->safe_psql('subscriber', 'DROP SUBSCRIPTION fcfs');
@@ -52,6 +65,7 @@ is(state_of($node, 'subscriber'), state_of($node, 'postgres'), 'switched over: i
 $node->safe_psql('subscriber', $reload);
 history_holds($load, 'switched over', database => 'subscriber');
 nothing_left($node, 'switched over', 'subscriber');
+is($node->safe_psql('subscriber', 'SELECT arrival FROM fcfs.issue_coupon(998, 3)'), 3, 'switched over: arrival numbers go on above the highest');
 is($node->safe_psql('subscriber', 'SELECT code FROM fcfs.try_issue_coupon(999, 1)'), 'COUPON_CLOSED', 'switched over: definitions are as they came');
 $load = start_load($node, dbname => $node->connstr('subscriber'), connections => 4);
 wait_for_claims($node, 30, 'subscriber');
