@@ -249,6 +249,17 @@ SELECT test.said('TRUNCATE fcfs.reservation');
 TRUNCATE fcfs.reservation, fcfs.reservation_line;
 SELECT test.free('item', 1);
 
+-- Rows that are frozen as they are written are visible to everybody at once, and counted once all the same.
+BEGIN;
+TRUNCATE fcfs.coupon_issue;
+COPY fcfs.coupon_issue (coupon_id, user_id) FROM stdin WITH (FREEZE);
+1	1
+1	2
+\.
+COMMIT;
+SELECT test.free('coupon', 1);
+TRUNCATE fcfs.coupon_issue;
+
 -- Where triggers do not fire, nothing is counted; verify() sees it.
 SET session_replication_role = replica;
 INSERT INTO fcfs.coupon_issue (coupon_id, user_id) SELECT 1, g FROM generate_series(1, 4) AS g;

@@ -84,9 +84,13 @@ pin_own(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 {
 	EscrowBalance balance = {0};
 	EscrowLoad load = kind->load(kind, key->id, &balance);
+	bool truncated;
 
 	if (load == ESCROW_LOAD_NONE)
 		return ESCROW_NO_POOL;
+	/* All claims are our own then, even those that look otherwise (COPY FREEZE). */
+	if (ledger_has_gate(kind->claim_table, &truncated) && truncated)
+		balance.claimed = 0;
 	ledger_reserve();
 	*entry = ledger_add_own(kind, key, &balance, load == ESCROW_LOAD_OWN);
 	return ESCROW_OK;
