@@ -252,9 +252,9 @@ SELECT test.free('item', 1);
 -- Rows that are frozen as they are written are visible to everybody at once, and counted once all the same.
 BEGIN;
 TRUNCATE fcfs.coupon_issue;
-COPY fcfs.coupon_issue (coupon_id, user_id) FROM stdin WITH (FREEZE);
-1	1
-1	2
+COPY fcfs.coupon_issue (coupon_id, user_id) FROM stdin WITH (FREEZE, DELIMITER ',');
+1,1
+1,2
 \.
 COMMIT;
 SELECT test.free('coupon', 1);

@@ -26,8 +26,11 @@ pool_kinds_next(PoolKind *previous)
 {
 	int next = 0;
 
-	while (previous && kinds[next++] != previous)
-		;
+	for (int i = 0; previous && i < (int) lengthof(kinds); i++)
+	{
+		if (kinds[i] == previous)
+			next = i + 1;
+	}
 	return next < (int) lengthof(kinds) ? kinds[next] : NULL;
 }
 
