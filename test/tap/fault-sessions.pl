@@ -132,13 +132,14 @@ $lock_timeout = 0;
 under_load('timeouts', sub {
 	my ($load) = @_;
 	my %most = (statement_timeout => 30, lock_timeout => 30, idle_in_transaction_session_timeout => 4);
+	local $ENV{PGOPTIONS} = '-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0';    # not for us
 	my $until = time + $seconds;
 	while (time < $until)
 	{
 		my @sql = map { "ALTER SYSTEM SET $_ = " . (rand() < 0.4 ? 0 : 1 + int rand $most{$_}) } sort keys %most;
-		$node->safe_psql('postgres', "SET statement_timeout = 0;\n" . join(";\n", @sql, 'SELECT pg_reload_conf()', 'SELECT pg_sleep(0.05)'));
+		$node->safe_psql('postgres', join(";\n", @sql, 'SELECT pg_reload_conf()', 'SELECT pg_sleep(0.05)'));
 	}
-	$node->safe_psql('postgres', "SET statement_timeout = 0;\n" . join ";\n", (map { "ALTER SYSTEM RESET $_" } sort keys %most), 'SELECT pg_reload_conf()');
+	$node->safe_psql('postgres', join ";\n", (map { "ALTER SYSTEM RESET $_" } sort keys %most), 'SELECT pg_reload_conf()');
 	cmp_ok(logged($load, '"state":"57014"'), '>', 0, 'statement_timeout was met');
 	cmp_ok(logged($load, '"state":"55P03"|"code":"LOCK_TIMEOUT"'), '>', 0, 'lock_timeout was met');
 	like(slurp_file($node->logfile), qr/due to idle-in-transaction timeout/, 'idle_in_transaction_session_timeout was met');
