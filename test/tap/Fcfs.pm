@@ -283,6 +283,7 @@ sub start_proxy
 		[ dirname(__FILE__) . '/cutting-proxy', "$proxy->{host}/.s.PGSQL.$port", "$host/.s.PGSQL.$port",
 			$ENV{FCFS_SEED} // 1, $every ],
 		'>', \$proxy->{output}, '2>&1');
+	push @poolers, $proxy;
 	IPC::Run::pump($proxy->{run}) until $proxy->{output} =~ /listening/;
 	return $proxy;
 }
@@ -328,7 +329,7 @@ sub start_pooler
 	return $pooler;
 }
 
-# A pooler does not outlive the test that started it.
+# Neither outlives the test that started it.
 END
 {
 	my $status = $?;
