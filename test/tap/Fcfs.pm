@@ -148,16 +148,17 @@ sub acknowledged
 my @running;
 
 # Starts the load driver of test/history in the background; options are those of
-# the driver: connections, seconds, seed, profile, dbname (for several hosts). The
-# first load on a node makes the definitions that it is about.
+# the driver: connections, seconds, seed, profile, dbname (for several hosts, or a way
+# round); and database. The first load on a node makes the definitions that it is about.
 sub start_load
 {
 	my ($node, %option) = @_;
 	my $loads = $node->{fcfs_loads} //= [];
 	my $log = PostgreSQL::Test::Utils::tempdir . '/load.log';
-	my $conninfo = delete $option{dbname} // $node->connstr('postgres');
+	my $direct = $node->connstr(delete $option{database} // 'postgres');
+	my $conninfo = delete $option{dbname} // $direct;
 	my @driver = ($ENV{FCFS_LOAD}, '--log', $log, '--dbname', $conninfo);
-	run_log([ $ENV{FCFS_LOAD}, '--setup', '--dbname', $node->connstr('postgres') ]) or die "no definitions\n" unless @$loads;
+	run_log([ $ENV{FCFS_LOAD}, '--setup', '--dbname', $direct ]) or die "no definitions\n" unless @$loads;
 	$option{seed} //= $ENV{FCFS_SEED} // 1;
 	diag("load with seed $option{seed}");
 	my $load = { node => $node, loads => $loads, log => $log, output => '' };

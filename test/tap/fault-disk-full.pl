@@ -53,7 +53,7 @@ $node->safe_psql('postgres', "CREATE TABLESPACE small LOCATION '$disk/tables'");
 $node->safe_psql('postgres', 'CREATE DATABASE small TABLESPACE small');
 $node->safe_psql('small', 'CREATE EXTENSION pg_fcfs CASCADE');
 $node->safe_psql('small', 'CREATE TABLE large AS SELECT g, md5(g::text) FROM generate_series(1, 50000) g');
-my $load = start_load($node, dbname => $node->connstr('small'));
+my $load = start_load($node, database => 'small');
 wait_for_claims($node, 30, 'small');
 fill();
 until_told($load, '53100', 20);

@@ -67,7 +67,7 @@ history_holds($load, 'switched over', database => 'subscriber');
 nothing_left($node, 'switched over', 'subscriber');
 is($node->safe_psql('subscriber', 'SELECT arrival FROM fcfs.issue_coupon(998, 3)'), 3, 'switched over: arrival numbers go on above the highest');
 is($node->safe_psql('subscriber', 'SELECT code FROM fcfs.try_issue_coupon(999, 1)'), 'COUPON_CLOSED', 'switched over: definitions are as they came');
-$load = start_load($node, dbname => $node->connstr('subscriber'), connections => 4);
+$load = start_load($node, database => 'subscriber', connections => 4);
 wait_for_claims($node, 30, 'subscriber');
 stop_load($load);
 history_holds($load, 'switched over, in use', database => 'subscriber');
