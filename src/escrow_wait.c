@@ -85,8 +85,8 @@ sleep_on_slot(EscrowWait *wait, EscrowDecide decide, void *state)
 
 		if (left <= 0)
 			break;
-		/* Nobody wakes us when the time of a hold runs out. */
-		(void) ConditionVariableTimedSleep(changed, Min(left, WATCH_SLICE), PG_WAIT_EXTENSION);
+		(void) ConditionVariableTimedSleep(changed, wait->by_clock ? Min(left, WATCH_SLICE) : left,
+										   PG_WAIT_EXTENSION);
 		wait->sleeps++;
 	}
 	ConditionVariableCancelSleep();

@@ -19,6 +19,7 @@ typedef struct EscrowWait
 	EscrowSlot *slot;
 	LockName name; /* of the pool */
 	bool in_line;  /* in its line, where only the first looks at the slot */
+	bool by_clock; /* time alone may decide it: what sleeps wakes now and then */
 	TimestampTz since;
 	TimestampTz turn; /* when it was our turn to look at the slot */
 	uint64 sleeps;    /* how often we have slept: what we saw before may be over */
