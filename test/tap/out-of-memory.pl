@@ -138,12 +138,20 @@ EXCEPTION WHEN division_by_zero THEN
     RAISE;
 END $$
 SQL
+
+# The stack grows before there is a limit: no process survives it if that fails.
+my $deep = <<'SQL';
+SET max_stack_depth = '1MB';
+DO $$ BEGIN PERFORM repeat('[', 100000)::json; EXCEPTION WHEN statement_too_complex THEN NULL; END $$;
+RESET max_stack_depth
+SQL
 my %ended;
 for my $round (1 .. 10)
 {
 	my $session = session($node);
 	my $more = int(rand(6_000));
 	$session->query_safe("SET client_min_messages = warning; SELECT fcfs.try_issue_coupon(1, $round)");
+	$session->query_safe($deep);
 	$session->query_safe($claims);
 	$session->query_safe('BEGIN; CALL pg_temp.claim(39); ROLLBACK');
 	limit_memory($session, $more);
