@@ -8,6 +8,8 @@ AS $$
 DECLARE
     operation regprocedure;
 BEGIN
+    -- One at a time: two would change the same rows of the catalogue, an internal error.
+    LOCK TABLE fcfs.term IN SHARE UPDATE EXCLUSIVE MODE;
     EXECUTE format('GRANT USAGE ON SCHEMA fcfs TO %I', role);
     FOR operation IN
         SELECT p.oid FROM pg_proc p
@@ -53,6 +55,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- One at a time: two would change the same rows of the catalogue, an internal error.
+    LOCK TABLE fcfs.term IN SHARE UPDATE EXCLUSIVE MODE;
     EXECUTE format('GRANT USAGE ON SCHEMA fcfs TO %I', role);
     EXECUTE format('GRANT SELECT ON fcfs.stat_pools TO %I', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION fcfs.pools(), fcfs.is_preloaded(), fcfs.escrow_differences(),'
