@@ -113,5 +113,13 @@ UPDATE fcfs.reservation SET expires_at = clock_timestamp() + interval '1 hour' W
 SELECT test.both('reserve(11, 3)');
 SELECT fcfs.expire_reservations();
 SELECT test.both('confirm_reservation(' || :id || ')');
+-- Lowering the stock: what is overdue is free, what is held is not.
+INSERT INTO fcfs.item (id, code, stock) VALUES (4, 'less', 5);
+SELECT test.overdue(20, 4, 3) IS NOT NULL;
+SELECT (fcfs.reserve(21, 4, 2)).status;
+SELECT test.said('UPDATE fcfs.item SET stock = 1 WHERE id = 4');
+UPDATE fcfs.item SET stock = 2 WHERE id = 4;
+SELECT customer_id, status FROM fcfs.reservation WHERE customer_id IN (20, 21) ORDER BY 1;
+SELECT test.free('item', 4);
 
 \i sql/include/finish.sql

@@ -28,5 +28,11 @@ SELECT test.said($$INSERT INTO fcfs.person (external_id) VALUES ('dora')$$);
 -- It is a person to all functions.
 INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES (1, 'K1', 1, '-infinity', 'infinity');
 SELECT user_id = :two FROM fcfs.issue_coupon(1, fcfs.person_id('ann'));
+-- A trigger of the application's that drops the row: no person, and no waiting for one.
+CREATE FUNCTION test.never() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER never BEFORE INSERT ON fcfs.person FOR EACH ROW EXECUTE FUNCTION test.never();
+SELECT test.said($$SELECT fcfs.person_id('erin')$$);
+SELECT fcfs.person_id('dora');
+DROP TRIGGER never ON fcfs.person;
 
 \i sql/include/finish.sql

@@ -257,5 +257,23 @@ ROLLBACK TO SAVEPOINT a;
 SELECT test.free('coupon', 1);
 COMMIT;
 SELECT test.free('coupon', 1);
+-- TRUNCATE, rolled back: what was claimed is claimed again. Also for one who holds the whole table
+-- for other reasons, as with so many pools without shared memory.
+INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) SELECT g, 'many ' || g, 1, '-infinity', 'infinity' FROM generate_series(1001, 1071) AS g;
+SELECT (fcfs.issue_coupon(1070, 1)).status, (fcfs.issue_coupon(1071, 1)).status;
+BEGIN;
+SELECT count(*) FROM generate_series(1001, 1069) AS g, fcfs.issue_coupon(g, 2);
+SAVEPOINT a;
+TRUNCATE fcfs.coupon_issue;
+ROLLBACK TO SAVEPOINT a;
+SELECT code FROM fcfs.try_issue_coupon(1070, 2);
+SAVEPOINT b;
+SAVEPOINT c;
+TRUNCATE fcfs.coupon_issue;
+RELEASE SAVEPOINT c;
+ROLLBACK TO SAVEPOINT b;
+SELECT code FROM fcfs.try_issue_coupon(1071, 2);
+SELECT test.said('INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (1071, 3)');
+ROLLBACK;
 
 \i sql/include/finish.sql

@@ -22,6 +22,9 @@
 
 #define NAME_MAX_LENGTH 255
 
+/* So often one and the same person is not made and deleted by others. */
+#define MAX_TRIES 10
+
 static CachedQuery find_person = {
 	"SELECT p.id FROM fcfs.person p WHERE p.external_id = $1", 1, {TEXTOID}, NULL, 0};
 
@@ -46,16 +49,22 @@ check_name(Datum name)
 						errmsg("external must have 1 to %d characters", NAME_MAX_LENGTH)));
 }
 
-/* Looks, then inserts; what somebody else has just committed is seen at the next look. */
+/* Looks, then inserts; what somebody else has just committed is seen at the next
+ * look, unless it was deleted in between. */
 static int64
 find_or_make(Datum name)
 {
-	while (query_read(&find_person, &name, NULL, 1) == 0)
+	for (int tries = 0; query_read(&find_person, &name, NULL, 1) == 0; tries++)
 	{
+		uint64 written;
+
 		CHECK_FOR_INTERRUPTS();
 		PreventCommandIfReadOnly("person_id()");
-		if (query_write(&insert_person, &name, NULL) > 0)
+		written = query_write(&insert_person, &name, NULL);
+		if (written > 0)
 			break;
+		if (tries == MAX_TRIES)
+			query_wrote_one(written, "person");
 	}
 	return query_int64(0, 1, 0);
 }
