@@ -6,20 +6,14 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/stratnum.h"
-#include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "operation.h"
 #include "pool.h"
+#include "table.h"
 
 /* As many as a quota can have. Who brings the last number leaves none. */
 #define MAX_ARRIVAL INT64CONST(1000000000000000)
@@ -178,42 +172,38 @@ static CachedQuery free_ordinal = {
 	NULL,
 	0};
 
-static CachedQuery insert_issue = {
-	"INSERT INTO fcfs.coupon_issue (coupon_id, user_id, user_ordinal, arrival, arrived_at)"
-	" VALUES ($1, $2, $3, $4, $5) RETURNING id",
-	5,
-	{INT8OID, INT8OID, INT4OID, INT8OID, TIMESTAMPTZOID},
-	NULL,
-	0};
+typedef enum IssueColumn
+{
+	ISSUE_ID,
+	ISSUE_COUPON_ID,
+	ISSUE_USER_ID,
+	ISSUE_USER_ORDINAL,
+	ISSUE_ARRIVAL,
+	ISSUE_ARRIVED_AT,
+	ISSUE_STATUS
+} IssueColumn;
 
-/*
- * How many of a coupon a user has. Straight through the unique index: this is
- * looked at in every call, also in those that are told that nothing is left.
- */
+static Table issues = {
+	.name = "coupon_issue",
+	.columns = {"id", "coupon_id", "user_id", "user_ordinal", "arrival", "arrived_at", "status"},
+	.indexes = {"coupon_issue_once_a_user"}};
+
+/* How many of a coupon a user has. */
 static int
 count_issued(int64 coupon_id, int64 user_id)
 {
-	const PoolKind *kind = &coupon_pool;
-	Relation table = table_open(kind->escrow.claim_table, NoLock); /* pinned: it is locked */
-	Oid index = get_relname_relid("coupon_issue_once_a_user", RelationGetNamespace(table));
-	Snapshot snapshot;
-	SysScanDesc scan;
-	ScanKeyData keys[2];
-	HeapTuple row;
+	static const int columns[] = {ISSUE_COUPON_ID, ISSUE_USER_ID};
+	Datum keys[] = {Int64GetDatum(coupon_id), Int64GetDatum(user_id)};
+	Snapshot newest = table_newest();
+	TableRead read;
 	int count = 0;
+	bool isnull;
 
-	CommandCounterIncrement();
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	ScanKeyInit(&keys[0], kind->claim_attributes[0], BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(coupon_id));
-	ScanKeyInit(&keys[1], kind->claim_attributes[3], BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(user_id));
-	scan = systable_beginscan(table, index, OidIsValid(index), snapshot, 2, keys);
-	while (HeapTupleIsValid(row = systable_getnext(scan)))
-		count += (int) issue_units(kind, row, RelationGetDescr(table));
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(table, NoLock);
+	table_read_begin(&read, &issues, 0, newest, lengthof(keys), columns, keys);
+	while (table_read_next(&read))
+		count += pool_text_is(table_read_value(&read, ISSUE_STATUS, &isnull), "revoked") ? 0 : 1;
+	table_read_end(&read);
+	UnregisterSnapshot(newest);
 	return count;
 }
 
@@ -221,23 +211,24 @@ count_issued(int64 coupon_id, int64 user_id)
 static int64
 write_issue(const Call *call, int issued, int limit, int64 arrival)
 {
-	Datum values[5];
+	TableRow row = {0};
+	Datum search[3];
 	bool isnull;
 
-	values[0] = Int64GetDatum(call->arguments[0]);
-	values[1] = Int64GetDatum(call->arguments[1]);
-	values[2] = Int32GetDatum(1);
+	table_row_set(&row, ISSUE_COUPON_ID, Int64GetDatum(call->arguments[0]));
+	table_row_set(&row, ISSUE_USER_ID, Int64GetDatum(call->arguments[1]));
+	table_row_set(&row, ISSUE_USER_ORDINAL, Int32GetDatum(1));
 	if (issued > 0)
 	{
-		Datum search[3] = {values[0], values[1], Int32GetDatum(limit)};
-
+		search[0] = row.values[ISSUE_COUPON_ID];
+		search[1] = row.values[ISSUE_USER_ID];
+		search[2] = Int32GetDatum(limit);
 		(void) query_read(&free_ordinal, search, NULL, 1);
-		values[2] = query_value(0, 1, &isnull);
+		row.values[ISSUE_USER_ORDINAL] = query_value(0, 1, &isnull);
 	}
-	values[3] = Int64GetDatum(arrival);
-	values[4] = TimestampTzGetDatum(call->arrived_at);
-	query_wrote_one(query_write(&insert_issue, values, NULL), "coupon");
-	return query_int64(0, 1, 0);
+	table_row_set(&row, ISSUE_ARRIVAL, Int64GetDatum(arrival));
+	table_row_set(&row, ISSUE_ARRIVED_AT, TimestampTzGetDatum(call->arrived_at));
+	return DatumGetInt64(table_insert(&issues, &row, "coupon"));
 }
 
 /* issue_coupon(coupon_id, user_id) */

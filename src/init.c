@@ -11,6 +11,7 @@
 #include "guc.h"
 #include "identity.h"
 #include "pool.h"
+#include "table.h"
 
 PG_MODULE_MAGIC;
 
@@ -22,5 +23,6 @@ _PG_init(void)
 	guc_init();
 	escrow_init();
 	pool_init();
+	table_init();
 	identity_init();
 }
