@@ -279,3 +279,9 @@ static Operation issue_coupon = {
 	.row = {"SELECT i FROM fcfs.coupon_issue i WHERE i.id = $1", 1, {INT8OID}, NULL, 0}};
 
 OPERATION_FACES(issue_coupon, issue_coupon);
+
+void
+coupon_init(void)
+{
+	operation_register(&issue_coupon);
+}

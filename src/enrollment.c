@@ -301,3 +301,10 @@ static Operation cancel_enrollment = {
 	.row = {"SELECT e FROM fcfs.enrollment_summary e WHERE e.id = $1", 1, {INT8OID}, NULL, 0}};
 
 OPERATION_FACES(cancel_enrollment, cancel_enrollment);
+
+void
+enrollment_init(void)
+{
+	operation_register(&enroll);
+	operation_register(&cancel_enrollment);
+}

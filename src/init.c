@@ -10,6 +10,7 @@
 #include "escrow.h"
 #include "guc.h"
 #include "identity.h"
+#include "operation.h"
 #include "pool.h"
 #include "table.h"
 
@@ -24,5 +25,8 @@ _PG_init(void)
 	escrow_init();
 	pool_init();
 	table_init();
+	enrollment_init();
+	reservation_init();
+	coupon_init();
 	identity_init();
 }

@@ -28,28 +28,26 @@
 #define KEY_MAX_LENGTH 255
 
 static int64
-read_integer(FunctionCallInfo fcinfo, int argument, const char *name)
+read_integer(NullableDatum argument, Oid type, const char *name)
 {
-	if (PG_ARGISNULL(argument))
+	if (argument.isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
-	if (get_fn_expr_argtype(fcinfo->flinfo, argument) == INT4OID)
-		return PG_GETARG_INT32(argument);
-	return PG_GETARG_INT64(argument);
+	return type == INT4OID ? DatumGetInt32(argument.value) : DatumGetInt64(argument.value);
 }
 
 static const char *
-read_key(FunctionCallInfo fcinfo, int argument)
+read_key(NullableDatum argument)
 {
 	char *key;
 	bool too_long;
 
-	if (PG_ARGISNULL(argument))
+	if (argument.isnull)
 		return NULL;
 	/* One of a gigabyte is not even unpacked. */
-	too_long = toast_raw_datum_size(PG_GETARG_DATUM(argument)) - VARHDRSZ >
-			   KEY_MAX_LENGTH * MAX_MULTIBYTE_CHAR_LEN;
-	key = too_long ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
+	too_long =
+		toast_raw_datum_size(argument.value) - VARHDRSZ > KEY_MAX_LENGTH * MAX_MULTIBYTE_CHAR_LEN;
+	key = too_long ? NULL : TextDatumGetCString(argument.value);
 	if (key && key[0] == '\0')
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("idempotency_key must not be empty")));
@@ -60,18 +58,30 @@ read_key(FunctionCallInfo fcinfo, int argument)
 	return key;
 }
 
-static void
-read_arguments(FunctionCallInfo fcinfo, Call *call)
+/* How many arguments an operation has, the key among them. */
+int
+operation_argument_count(const Operation *operation)
 {
 	int count = 0;
 
-	while (count < OPERATION_MAX_ARGS && call->operation->arguments[count])
-	{
-		call->arguments[count] = read_integer(fcinfo, count, call->operation->arguments[count]);
+	while (count < OPERATION_MAX_ARGS && operation->arguments[count])
 		count++;
-	}
-	Assert(PG_NARGS() == count + 1);
-	call->key = read_key(fcinfo, count);
+	return count + 1;
+}
+
+/* A call that arrives now. The last argument is the idempotency key. */
+static void
+start_call(Call *call, const Operation *operation, const NullableDatum *arguments, const Oid *types)
+{
+	int key = operation_argument_count(operation) - 1;
+
+	memset(call, 0, sizeof(*call));
+	call->operation = operation;
+	call->arrived_at = GetCurrentTimestamp();
+	call->context = CurrentMemoryContext;
+	for (int i = 0; i < key; i++)
+		call->arguments[i] = read_integer(arguments[i], types[i], operation->arguments[i]);
+	call->key = read_key(arguments[key]);
 }
 
 /*
@@ -157,22 +167,33 @@ fetch_row(Call *call, Operation *operation)
 
 /* Runs the operation. row, if wanted, is the row it made or changed. */
 static void
+run_operation(Call *call, Operation *operation, bool storing_refusals, Datum *row)
+{
+	SPI_connect();
+	(void) operation->run(call);
+	if (call->first_under_key && (call->refused == REFUSAL_NONE || storing_refusals))
+		idempotency_store(call);
+	if (row && call->refused == REFUSAL_NONE)
+		*row = fetch_row(call, operation);
+	SPI_finish();
+}
+
+/* Answers a call: at a glance if that is enough. */
+static void
 run_call(Call *call, Operation *operation, bool storing_refusals, Datum *row)
 {
 	LockCall locks;
 
-	PreventCommandIfReadOnly(psprintf("%s()", operation->name));
-	PreventCommandIfParallelMode(psprintf("%s()", operation->name));
+	if (XactReadOnly)
+		PreventCommandIfReadOnly(psprintf("%s()", operation->name));
+	if (IsInParallelMode())
+		PreventCommandIfParallelMode(psprintf("%s()", operation->name));
+	if (operation->glance && call->key == NULL && operation->glance(call))
+		return;
 	lock_call_begin(&locks, call->arrived_at);
 	PG_TRY();
 	{
-		SPI_connect();
-		(void) operation->run(call);
-		if (call->first_under_key && (call->refused == REFUSAL_NONE || storing_refusals))
-			idempotency_store(call);
-		if (row && call->refused == REFUSAL_NONE)
-			*row = fetch_row(call, operation);
-		SPI_finish();
+		run_operation(call, operation, storing_refusals, row);
 	}
 	PG_FINALLY();
 	{
@@ -181,14 +202,16 @@ run_call(Call *call, Operation *operation, bool storing_refusals, Datum *row)
 	PG_END_TRY();
 }
 
+/* Starts the call that a function was called for. */
 static void
-start_call(FunctionCallInfo fcinfo, Call *call, const Operation *operation)
+start_function_call(FunctionCallInfo fcinfo, Call *call, const Operation *operation)
 {
-	memset(call, 0, sizeof(*call));
-	call->operation = operation;
-	call->arrived_at = GetCurrentTimestamp();
-	call->context = CurrentMemoryContext;
-	read_arguments(fcinfo, call);
+	Oid types[OPERATION_MAX_ARGS];
+
+	Assert(PG_NARGS() == operation_argument_count(operation));
+	for (int i = 0; i < PG_NARGS() - 1; i++)
+		types[i] = get_fn_expr_argtype(fcinfo->flinfo, i);
+	start_call(call, operation, fcinfo->args, types);
 }
 
 /* name(): returns the row, or raises the refusal. */
@@ -198,11 +221,43 @@ operation_raising(FunctionCallInfo fcinfo, Operation *operation)
 	Call call;
 	Datum row = (Datum) 0;
 
-	start_call(fcinfo, &call, operation);
+	start_function_call(fcinfo, &call, operation);
 	run_call(&call, operation, false, &row);
 	if (call.refused != REFUSAL_NONE)
 		refusal_raise(call.refused, call.detail);
 	return row;
+}
+
+/* The columns of fcfs.outcome. */
+static void
+fill_outcome(const Call *call, Datum *values, bool *nulls)
+{
+	const Refusal *refusal = refusal_get(call->refused);
+
+	memset(nulls, 0, OUTCOME_COLUMNS * sizeof(bool));
+	values[0] = BoolGetDatum(call->refused == REFUSAL_NONE);
+	values[1] = CStringGetTextDatum(refusal->code);
+	values[2] = Int32GetDatum(refusal->http_status);
+	values[3] = BoolGetDatum(refusal->retryable);
+	values[4] = CStringGetTextDatum(refusal->message);
+	nulls[5] = call->detail == NULL;
+	values[5] = call->detail ? CStringGetTextDatum(call->detail) : (Datum) 0;
+	nulls[6] = call->refused != REFUSAL_NONE;
+	values[6] = Int64GetDatum(call->id);
+	values[7] = BoolGetDatum(call->replayed);
+}
+
+/* try_name() with its arguments as they are, for who calls it without fmgr: the
+ * columns of the outcome. */
+void
+operation_outcome(Operation *operation, const NullableDatum *arguments, const Oid *types,
+				  Datum *values, bool *nulls)
+{
+	Call call;
+
+	start_call(&call, operation, arguments, types);
+	run_call(&call, operation, true, NULL);
+	fill_outcome(&call, values, nulls);
 }
 
 /* The tuple descriptor of fcfs.outcome, found through the function's own entry. */
@@ -226,29 +281,39 @@ Datum
 operation_trying(FunctionCallInfo fcinfo, Operation *operation)
 {
 	Call call;
-	const Refusal *refusal;
 	TupleDesc desc;
-	Datum values[8];
-	bool nulls[8] = {false};
+	Datum values[OUTCOME_COLUMNS];
+	bool nulls[OUTCOME_COLUMNS];
 	HeapTuple tuple;
 
-	start_call(fcinfo, &call, operation);
+	start_function_call(fcinfo, &call, operation);
 	run_call(&call, operation, true, NULL);
-
-	refusal = refusal_get(call.refused);
-	values[0] = BoolGetDatum(call.refused == REFUSAL_NONE);
-	values[1] = CStringGetTextDatum(refusal->code);
-	values[2] = Int32GetDatum(refusal->http_status);
-	values[3] = BoolGetDatum(refusal->retryable);
-	values[4] = CStringGetTextDatum(refusal->message);
-	nulls[5] = call.detail == NULL;
-	values[5] = call.detail ? CStringGetTextDatum(call.detail) : (Datum) 0;
-	nulls[6] = call.refused != REFUSAL_NONE;
-	values[6] = Int64GetDatum(call.id);
-	values[7] = BoolGetDatum(call.replayed);
-
+	fill_outcome(&call, values, nulls);
 	desc = outcome_descriptor(fcinfo->flinfo->fn_oid);
 	tuple = heap_form_tuple(desc, values, nulls);
 	ReleaseTupleDesc(desc);
 	return HeapTupleGetDatum(tuple);
+}
+
+/* All operations ---------------------------------------------------------------------- */
+
+static Operation *operations = NULL;
+
+void
+operation_register(Operation *operation)
+{
+	operation->next = operations;
+	operations = operation;
+}
+
+/* The operation of that name, NULL if there is none. */
+Operation *
+operation_by_name(const char *name)
+{
+	for (Operation *operation = operations; operation; operation = operation->next)
+	{
+		if (strcmp(operation->name, name) == 0)
+			return operation;
+	}
+	return NULL;
 }

@@ -17,6 +17,8 @@
 
 #define OPERATION_MAX_ARGS 3
 
+#define OUTCOME_COLUMNS 8 /* of fcfs.outcome */
+
 struct Call;
 
 /* A state-changing function. */
@@ -26,7 +28,10 @@ typedef struct Operation
 	const char *arguments[OPERATION_MAX_ARGS]; /* all but the key, in order */
 	/* Judges and does it; refuses with call_refuse() before its first write. */
 	bool (*run)(struct Call *call);
+	/* Refuses what it can tell at a glance, without a lock; else false. May be NULL. */
+	bool (*glance)(struct Call *call);
 	CachedQuery row; /* $1 id: the row that name() returns */
+	struct Operation *next;
 } Operation;
 
 typedef struct Call
@@ -51,8 +56,19 @@ extern bool call_refuse(Call *call, RefusalCode refused, const char *detail, ...
 	pg_attribute_printf(3, 4);
 extern bool call_done(Call *call, int64 id);
 
+extern void operation_register(Operation *operation);
+extern Operation *operation_by_name(const char *name);
+extern int operation_argument_count(const Operation *operation);
+extern void operation_outcome(Operation *operation, const NullableDatum *arguments,
+							  const Oid *types, Datum *values, bool *nulls);
+
 extern Datum operation_raising(FunctionCallInfo fcinfo, Operation *operation);
 extern Datum operation_trying(FunctionCallInfo fcinfo, Operation *operation);
+
+/* Each operation file makes its operations known. */
+extern void coupon_init(void);
+extern void enrollment_init(void);
+extern void reservation_init(void);
 
 /* Defines the SQL faces of an operation: fcfs_name and fcfs_try_name. */
 #define OPERATION_FACES(name, operation) \

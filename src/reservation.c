@@ -261,3 +261,11 @@ static Operation cancel_reservation = {
 	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL, 0}};
 
 OPERATION_FACES(cancel_reservation, cancel_reservation);
+
+void
+reservation_init(void)
+{
+	operation_register(&reserve);
+	operation_register(&confirm_reservation);
+	operation_register(&cancel_reservation);
+}
