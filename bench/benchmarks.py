@@ -1,42 +1,37 @@
 """What is measured. A new comparison is a side or two, and a Ratio of them."""
 
 import os
+from dataclasses import replace
 
+from curves import CURVES
 from declare import Benchmark, Bound, Ratio, Statement, Value, Workload, World
+from slow_commits import SLOW_COMMITS
+from workloads import (
+    BARE_ISSUE,
+    COUPON,
+    COUPON_LOCAL,
+    ENROLL_SPREAD,
+    ENROLLMENTS,
+    ISSUE,
+    ISSUES,
+    RESERVE,
+    RESERVE_CONFIRM,
+    ROW_ISSUE,
+    ROW_ISSUES,
+    SECTION,
+    SOLD_OUT,
+    STUDENT,
+    USER,
+    enroll_world,
+)
 
-ROUNDS = int(os.environ.get("ROUNDS", 5))
 FULL = os.environ.get("FULL", "") not in ("", "0")
-
-# What one commit takes on a disk that is slower than this one.
-SLOW_COMMIT = "-c commit_delay=2000 -c commit_siblings=0"
-
-# Users are many and come in no order.
-USER = r"\set user permute(:i, 2000000000, 1) + 1" + "\n"
-
-COUPON = World("coupon.sql")
-COUPON_LOCAL = World("coupon.sql", preload=False)
-COPY = World("copy.sql")
-RESERVE = World("reserve.sql")
-
-
-def enroll_world(present, bare):
-    fresh = 500000 * (ROUNDS + 1)
-    return World("enroll.sql", (("present", present), ("fresh", fresh), ("bare", bare)))
-
-
 MANY = 5000000 if FULL else 500000
-ENROLL = enroll_world(50000, "true")
-ENROLL_MANY = enroll_world(MANY, "false")
+FRESH = 3000000
+ENROLL = enroll_world(50000, FRESH, bare=True)
+ENROLL_MANY = enroll_world(MANY, FRESH)
 
-ISSUES = "SELECT count(*) FROM fcfs.coupon_issue"
-ROW_ISSUES = "SELECT count(*) FROM bench.row_issue"
-ISSUE = Workload(USER + "SELECT * FROM fcfs.try_issue_coupon(1, :user);", rows=ISSUES)
-ROW_ISSUE = Workload(USER + "SELECT bench.row_issue_coupon(1, :user);", rows=ROW_ISSUES)
-
-STUDENT = r"\set student 2 * (permute(:i, :fresh, 1) + 1)" + "\n"
-SECTION = r"\set section random(1, 5000)" + "\n"
-ENROLLMENTS = "SELECT count(*) FROM fcfs.enrollment"
-SPREAD = STUDENT + SECTION + "SELECT * FROM fcfs.try_enroll(:student, :section);"
+COPY = World("copy.sql")
 
 BENCHMARKS = {
     "coupon": Benchmark(
@@ -44,10 +39,7 @@ BENCHMARKS = {
         COUPON,
         sides={
             "issue_coupon": ISSUE,
-            "bare INSERT": Workload(
-                USER + "INSERT INTO bench.bare_issue (coupon_id, user_id, arrival) VALUES (1, :user, :i);",
-                rows="SELECT count(*) FROM bench.bare_issue",
-            ),
+            "bare INSERT": BARE_ISSUE,
             "PL/pgSQL, row lock": ROW_ISSUE,
             "PL/pgSQL, advisory lock": Workload(
                 USER + "SELECT bench.advisory_issue_coupon(1, :user);", rows=ROW_ISSUES
@@ -56,7 +48,7 @@ BENCHMARKS = {
                 USER + "SELECT * FROM fcfs.try_issue_coupon(1, :user, '6f1c9f52-71d4-4c55-9a0e-' || :user::text);",
                 rows=ISSUES,
             ),
-            "issue_coupon, not preloaded": Workload(ISSUE.script, rows=ISSUES, world=COUPON_LOCAL),
+            "issue_coupon, not preloaded": replace(ISSUE, world=COUPON_LOCAL),
         },
         figures=[
             Ratio("issue_coupon, one hot coupon", "issue_coupon", "bare INSERT", at_least=0.90),
@@ -67,24 +59,11 @@ BENCHMARKS = {
             Ratio("without preloading", "issue_coupon, not preloaded", "PL/pgSQL, row lock"),
         ],
     ),
-    "slow-commit": Benchmark(
-        "One hot coupon where a commit takes 2 ms",
-        COUPON,
-        sides={
-            "issue_coupon, 2 ms": Workload(ISSUE.script, rows=ISSUES, settings=SLOW_COMMIT),
-            "PL/pgSQL, row lock, 2 ms": Workload(ROW_ISSUE.script, rows=ROW_ISSUES, settings=SLOW_COMMIT),
-        },
-        figures=[
-            Ratio("issue_coupon, a commit takes 2 ms", "issue_coupon, 2 ms", "PL/pgSQL, row lock, 2 ms", at_least=30)
-        ],
-    ),
     "sold-out": Benchmark(
         "A coupon that is sold out",
         COUPON,
         sides={
-            "try_issue_coupon, sold out": Workload(
-                USER + "SELECT * FROM fcfs.try_issue_coupon(2, :user);", rows=ISSUES, each=0
-            ),
+            "try_issue_coupon, sold out": SOLD_OUT,
             "SELECT 1": Workload(USER + "SELECT :user::bigint;"),
         },
         figures=[Ratio("try_issue_coupon once sold out", "try_issue_coupon, sold out", "SELECT 1", at_least=0.8)],
@@ -96,7 +75,7 @@ BENCHMARKS = {
             "enroll, one hot section": Workload(
                 STUDENT + "SELECT * FROM fcfs.try_enroll(:student, 5001);", rows=ENROLLMENTS
             ),
-            "enroll, 5,000 sections": Workload(SPREAD, rows=ENROLLMENTS),
+            "enroll, 5,000 sections": ENROLL_SPREAD,
             "bare INSERT, 5,000 sections": Workload(
                 STUDENT
                 + SECTION
@@ -104,7 +83,7 @@ BENCHMARKS = {
                 " SELECT :student, id, term_id, course_id, 3, schedule FROM fcfs.section WHERE id = :section;",
                 rows="SELECT count(*) FROM bench.bare_enrollment",
             ),
-            f"enroll, {MANY:,} present": Workload(SPREAD, rows=ENROLLMENTS, world=ENROLL_MANY),
+            f"enroll, {MANY:,} present": replace(ENROLL_SPREAD, world=ENROLL_MANY),
         },
         figures=[
             Ratio("enroll, one hot section", "enroll, one hot section", "enroll, 5,000 sections", at_least=0.9),
@@ -122,13 +101,7 @@ BENCHMARKS = {
         "Reserve and confirm, one hot item, as two transactions",
         RESERVE,
         sides={
-            "reserve, confirm": Workload(
-                r"\set customer permute(:i, 2000000000, 1) + 1" + "\n"
-                r"SELECT id FROM fcfs.try_reserve(:customer, 1, 1) \gset" + "\n"
-                "SELECT * FROM fcfs.try_confirm_reservation(:id);",
-                rows="SELECT count(*) FROM fcfs.reservation r JOIN fcfs.reservation_line l"
-                " ON l.reservation_id = r.id WHERE r.status = 'confirmed' AND l.active AND l.quantity = 1",
-            ),
+            "reserve, confirm": RESERVE_CONFIRM,
             "PL/pgSQL, row lock (reserve)": Workload(
                 r"\set customer permute(:i, 2000000000, 1) + 1" + "\n"
                 r"SELECT bench.row_reserve(:customer, 1, 1) AS id \gset" + "\n"
@@ -145,7 +118,6 @@ BENCHMARKS = {
     "copy": Benchmark(
         "COPY of 1,000,000 claims into one pool",
         COPY,
-        rounds=min(ROUNDS, 3),
         sides={
             "COPY": Statement(
                 "COPY fcfs.coupon_issue (coupon_id, user_id) FROM :'file';",
@@ -194,4 +166,6 @@ BENCHMARKS = {
             Bound("shared memory of 10,000 pools, all in all", "all that preloading adds", at_most=4),
         ],
     ),
+    **SLOW_COMMITS,
+    **CURVES,
 }

@@ -5,10 +5,10 @@ import atexit
 import os
 import re
 import shlex
-import signal
-import subprocess
-import sys
 import tempfile
+import time
+
+import command
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -31,33 +31,69 @@ class Failure(Exception):
     """Something did not do what it claims to do, so that no figure counts."""
 
 
-class Cluster:
-    def __init__(self, preload):
+def started(script, *arguments):
+    """The variables that a script exports which starts a server."""
+    done = command.run([script, *arguments], stderr=None)
+    if done.returncode:
+        raise Failure(f"{os.path.basename(script)} {arguments[0]} failed")
+    return exported(done.stdout)
+
+
+def exported(text):
+    """The variables in lines of: export NAME='value'."""
+    variables = {}
+    for name, value in re.findall(r"^export (\w+)=(.*)$", text, re.MULTILINE):
+        variables[name] = shlex.split(value)[0].replace("$PATH", os.environ["PATH"])
+    return variables
+
+
+class Server:
+    """What a script starts in a directory of its own, and stops again when we end."""
+
+    def __init__(self, script, verb, *arguments):
+        self.script = script
         self.dir = tempfile.mkdtemp(prefix="fcfs-bench.", dir=PLACE)
         atexit.register(self.stop)
-        command = [f"{TOP}/scripts/cluster", "start", self.dir, "--build", "release"]
-        command += ["--preload", "yes" if preload else "no"]
-        for line in CONF + (PRELOAD_CONF if preload else ()):
-            command += ["--conf", line]
-        started = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-        if started.returncode:
-            raise Failure("the cluster does not start")
-        self.env = dict(os.environ, **exported(started.stdout))
-        self.databases = {}
+        self.variables = started(script, verb, self.dir, *arguments)
 
     def stop(self):
-        subprocess.run([f"{TOP}/scripts/cluster", "stop", self.dir])
+        command.run([self.script, "stop", self.dir], stdout=None, stderr=None)
 
-    def postmaster(self):
+
+class Cluster:
+    def __init__(self, preload=True, standby=False):
+        options = ["--build", "release", "--preload", "yes" if preload else "no"]
+        for line in CONF + (PRELOAD_CONF if preload else ()):
+            options += ["--conf", line]
+        self.server = Server(f"{TOP}/scripts/cluster", "start", *options)
+        self.dir = self.server.dir
+        self.env = dict(os.environ, **self.server.variables)
+        self.databases = {}
+        if standby:
+            self.add_standby()
+
+    def add_standby(self):
+        """From now on a commit waits until it is on the standby's disk, too."""
+        Server(f"{TOP}/scripts/cluster", "standby", self.dir)
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.sql("SELECT pg_reload_conf()")
+        for _ in range(300):
+            if self.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1":
+                return
+            time.sleep(0.1)
+        raise Failure("the standby does not come")
+
+    def pids(self):
+        """Of the server; those of its sessions are its children."""
         with open(f"{self.dir}/data/postmaster.pid") as file:
-            return int(file.readline())
+            return {int(file.readline())}
 
     def sql(self, text, database="postgres", variables=()):
         """Runs text, transaction by transaction; returns its last line of output."""
-        command = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", "-"]
+        arguments = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", "-"]
         for name, value in variables:
-            command += ["-v", f"{name}={value}"]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, env=self.env)
+            arguments += ["-v", f"{name}={value}"]
+        done = command.run(arguments, input=text, env=self.env)
         if done.returncode:
             raise Failure(done.stderr.strip()[:1000])
         return done.stdout.strip()
@@ -65,7 +101,8 @@ class Cluster:
     def database(self, world):
         """The database of a world, made if it is not there yet."""
         if world not in self.databases:
-            name = f"{world.script.removesuffix('.sql')}_{len(self.databases)}"
+            script = os.path.basename(world.script).removesuffix(".sql").replace("-", "_")
+            name = f"{script}_{len(self.databases)}"
             variables = world.variables + (("file", f"{self.dir}/{name}.copy"),)
             self.sql(f"CREATE DATABASE {name}")
             self.sql("CREATE EXTENSION pg_fcfs CASCADE", name)
@@ -94,34 +131,39 @@ class Database:
 
 
 class Clusters:
-    """Both clusters, each started when it is first asked for."""
+    """All clusters and services, each started when it is first asked for."""
 
     def __init__(self):
         self.started = {}
+        self.services = {}
 
     def of(self, world):
-        if world.preload not in self.started:
-            self.started[world.preload] = Cluster(world.preload)
-        return self.started[world.preload]
+        kind = world.preload, world.standby
+        if kind not in self.started:
+            self.started[kind] = Cluster(*kind)
+        return self.started[kind]
 
     def database(self, world):
         return self.of(world).database(world)
 
-    def drop_databases(self):
+    def service(self, service):
+        if service not in self.services:
+            self.services[service] = Server(f"{TOP}/bench/{service.command}", "start")
+        return self.services[service]
+
+    def pids(self):
+        """Of all servers there are."""
+        pids = set().union(*(cluster.pids() for cluster in self.started.values()))
+        for server in self.services.values():
+            with open(f"{server.dir}/pid") as file:
+                pids.add(int(file.readline()))
+        return pids
+
+    def clear(self):
+        """Leaves the next benchmark nothing but empty clusters."""
         for cluster in self.started.values():
             for database in list(cluster.databases.values()):
                 database.drop()
-
-
-def exported(text):
-    """The variables in lines of: export NAME='value'."""
-    variables = {}
-    for name, value in re.findall(r"^export (\w+)=(.*)$", text, re.MULTILINE):
-        variables[name] = shlex.split(value)[0].replace("$PATH", os.environ["PATH"])
-    return variables
-
-
-def stop_on_signals():
-    """A signal ends us by way of exit, so that the clusters go too."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+        for server in self.services.values():
+            server.stop()
+        self.services = {}

@@ -6,9 +6,11 @@ import platform
 import statistics
 import subprocess
 
+import plot
 from cluster import CONF, PRELOAD_CONF, TOP
 from declare import Bound
-from measure import CLIENTS, SECONDS, WARM_UP
+from plot import short
+from pgbench import WARM_UP
 
 OUT = f"{TOP}/build/bench"
 
@@ -77,10 +79,6 @@ def figure(declared, runs):
     return result
 
 
-def short(number):
-    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.1f}" if abs(number) >= 10 else f"{number:.2f}"
-
-
 def told(numbers):
     if numbers["min"] == numbers["max"]:
         return short(numbers["median"])
@@ -108,15 +106,15 @@ def row(result):
     return "| " + " | ".join(cells) + " |"
 
 
-def markdown(report):
+def markdown(report, plots):
     about = report["machine"]
     lines = [
         f"Revision {report['revision']}, {report['started']}, {report['minutes']:.1f} minutes. "
         f"PostgreSQL {report['settings']['server_version']}, {about['system']}, "
         f"{about['processors']} x {about['processor']}, {about['memory_gb']} GB.",
         "",
-        f"{CLIENTS} clients (pgbench -j 2 -M prepared on the same machine), "
-        f"{report['rounds']} rounds of {SECONDS} s after {WARM_UP} s of warm-up, sides in turn. "
+        f"{report['clients']} clients unless said otherwise (pgbench -j 2 -M prepared on the same machine), "
+        f"{report['rounds']} rounds of {report['seconds']} s or, of what is shown as curves, less, after {WARM_UP} s of warm-up, sides in turn. "
         f"Settings: {', '.join(CONF + PRELOAD_CONF)}.",
         "",
         "Claims or answers a second: median (lowest..highest round), and what one cost in microseconds of"
@@ -127,6 +125,9 @@ def markdown(report):
     ]
     lines += [row(result) for result in report["figures"]]
     lines += [""] + report["notes"]
+    for declared in plots:
+        lines += ["", f"## {declared.title}", "", f"![{declared.title}]({declared.file}.svg)", ""]
+        lines += plot.table(declared, report["runs"])
     return "\n".join(lines) + "\n"
 
 
@@ -147,9 +148,17 @@ def noise_note(runs):
     ]
 
 
-def write(report):
+def measured(declared, runs):
+    return all(name in runs for name in plot.sides(declared))
+
+
+def write(report, plots):
     os.makedirs(OUT, exist_ok=True)
+    for name in os.listdir(OUT):
+        os.remove(f"{OUT}/{name}")
     with open(f"{OUT}/result.json", "w") as file:
         json.dump(report, file, indent=1)
+    for declared in plots:
+        plot.draw(declared, report["runs"], f"{OUT}/{declared.file}.svg")
     with open(f"{OUT}/result.md", "w") as file:
-        file.write(markdown(report))
+        file.write(markdown(report, plots))

@@ -1,6 +1,7 @@
 -- Coupons, and what the coupon benchmarks compare them with.
 --
--- Coupon 1 never runs out, coupon 2 is sold out.
+-- Coupon 1 never runs out, coupon 2 is sold out. :present users, of even numbers,
+-- have coupon 1 already, in both tables that are compared.
 
 INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES
     (1, 'HOT', 1000000000, now() - interval '1 day', now() + interval '1 day'),
@@ -8,10 +9,18 @@ INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES
 INSERT INTO fcfs.coupon_issue (coupon_id, user_id)
 SELECT 2, g FROM generate_series(1, 100) g;
 
+-- Nobody has touched the pool yet, so the escrow need not be told of them.
+SET session_replication_role = replica;
+INSERT INTO fcfs.coupon_issue (coupon_id, user_id, arrival)
+SELECT 1, 2 * (g * (1000000000 / nullif(:present::bigint, 0))), g FROM generate_series(1, :present) g;
+RESET session_replication_role;
+
 CREATE SCHEMA bench;
 
 -- The yardstick: the same columns, defaults, identity and indexes, and no rule.
 CREATE TABLE bench.bare_issue (LIKE fcfs.coupon_issue INCLUDING DEFAULTS INCLUDING IDENTITY INCLUDING INDEXES);
+INSERT INTO bench.bare_issue SELECT * FROM fcfs.coupon_issue WHERE coupon_id = 1;
+SELECT setval(pg_get_serial_sequence('bench.bare_issue', 'id'), :present + 1000);
 
 -- The row lock. Of the shapes tried (SELECT FOR UPDATE first, UPDATE first,
 -- INSERT first) this one is the fastest: the hot row is locked last, so that it
