@@ -11,9 +11,9 @@ nothing. What a session does once a second is all in it that hangs on the clock.
 
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 
+import command
 from cluster import TOP, Cluster, Failure
 from declare import World
 
@@ -69,7 +69,7 @@ class Counter(Cluster):
     """The cluster with that world, under callgrind."""
 
     def __init__(self):
-        super().__init__(preload=True)
+        super().__init__()
         self.dumps = f"{self.dir}/dumps"
         self.world = self.database(WORLD)
         self.under_callgrind()
@@ -90,9 +90,9 @@ class Counter(Cluster):
         as_server_user = 'top=$0; . "$top/scripts/lib.sh"; as_server_user "$@"'
         restart = [f"{self.env['PGBIN']}/pg_ctl", "restart", "-s", "-w", "-t", "120", "-D", f"{self.dir}/data"]
         restart += ["-p", server, "-l", f"{self.dir}/log", "-o", "-c fsync=off"]
-        done = subprocess.run(["sh", "-c", as_server_user, TOP] + restart, env=self.env, stdout=subprocess.DEVNULL)
+        done = command.run(["sh", "-c", as_server_user, TOP, *restart], env=self.env)
         if done.returncode:
-            raise Failure("the server does not start under callgrind")
+            raise Failure(f"the server does not start under callgrind: {done.stderr.strip()}")
 
     def profile(self, kind):
         """The file of what CALLS calls did."""
@@ -116,8 +116,8 @@ class Counter(Cluster):
         marks = " or ".join(f":i = {number}" for number in (1, WARM + 1, WARM + CALLS + 1))
         with open(script, "w") as file:
             file.write(f"\\set i :i + 1\n\\if {marks}\nSELECT {MARK}();\n\\endif\n{call.statement}\n")
-        command = ["pgbench", "-n", "-M", "prepared", "-t", str(calls), "-D", "i=0", "-f", script, self.world.name]
-        done = subprocess.run(command, capture_output=True, text=True, env=self.env)
+        client = ["pgbench", "-n", "-M", "prepared", "-t", str(calls), "-D", "i=0", "-f", script, self.world.name]
+        done = command.run(client, env=self.env)
         if done.returncode:
             raise Failure(f"pgbench: {done.stderr.strip()[-1000:]}\n{call.statement}")
 
