@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/twophase.h"
+#include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/lock.h"
@@ -18,7 +19,9 @@
 #include "postmaster/autovacuum.h"
 #include "replication/walsender.h"
 #include "storage/sinvaladt.h"
+#include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #if PG_VERSION_NUM < 140000
 #error "pg_fcfs needs PostgreSQL 14 or later: calendars are multiranges"
@@ -103,6 +106,20 @@ compat_on_shmem_request(void (*request)(void), void (**previous)(void))
 	*previous = NULL;
 	request();
 #endif
+}
+
+/* Raises 42501 unless the current user may execute the function. */
+static inline void
+compat_check_execute(Oid function)
+{
+#if PG_VERSION_NUM >= 160000
+	AclResult result = object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
+#else
+	AclResult result = pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+#endif
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
 }
 
 #endif /* FCFS_COMPAT_H */

@@ -231,6 +231,51 @@ write_issue(const Call *call, int issued, int limit, int64 arrival)
 	return DatumGetInt64(table_insert(&issues, &row, "coupon"));
 }
 
+/* The rules before those about the user, and whether the coupon is open at all. */
+static bool
+judge_window(Call *call, const EscrowFacts *facts)
+{
+	if (call->arrived_at < DatumGetTimestampTz(facts->values[COUPON_OPENS_AT]))
+		return call_refuse(call, REFUSAL_COUPON_NOT_STARTED, NULL);
+	if (call->arrived_at >= DatumGetTimestampTz(facts->values[COUPON_CLOSES_AT]))
+		return call_refuse(call, REFUSAL_COUPON_CLOSED, NULL);
+	return true;
+}
+
+static bool
+refuse_issued(Call *call)
+{
+	return call_refuse(call, REFUSAL_COUPON_ALREADY_ISSUED,
+					   "coupon " INT64_FORMAT ", user " INT64_FORMAT, call->arguments[0],
+					   call->arguments[1]);
+}
+
+/*
+ * Sold out, at a glance: without the user's lock, since whatever the user does
+ * meanwhile, it is an answer that was right at a moment after the call arrived.
+ * With strict_order the call has to stand in line even for that.
+ */
+static bool
+glance_at_coupon(Call *call)
+{
+	int64 coupon_id = call->arguments[0];
+	EscrowFacts facts;
+	int64 claimed;
+
+	pool_resolve(&coupon_pool);
+	if (!escrow_is_gone(&coupon_pool.escrow, coupon_id, &facts, &claimed) ||
+		DatumGetBool(facts.values[COUPON_STRICT_ORDER]))
+		return false;
+	if (!judge_window(call, &facts))
+		return true;
+	if (claimed > 0 && count_issued(coupon_id, call->arguments[1]) >=
+						   DatumGetInt32(facts.values[COUPON_PER_USER_LIMIT]))
+		(void) refuse_issued(call);
+	else
+		(void) call_refuse(call, REFUSAL_COUPON_EXHAUSTED, "coupon " INT64_FORMAT, coupon_id);
+	return true;
+}
+
 /* issue_coupon(coupon_id, user_id) */
 static bool
 run_issue_coupon(Call *call)
@@ -253,15 +298,12 @@ run_issue_coupon(Call *call)
 		refused = REFUSAL_COUPON_NOT_FOUND;
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "coupon " INT64_FORMAT, coupon_id);
-	if (call->arrived_at < DatumGetTimestampTz(facts.values[COUPON_OPENS_AT]))
-		return call_refuse(call, REFUSAL_COUPON_NOT_STARTED, NULL);
-	if (call->arrived_at >= DatumGetTimestampTz(facts.values[COUPON_CLOSES_AT]))
-		return call_refuse(call, REFUSAL_COUPON_CLOSED, NULL);
+	if (!judge_window(call, &facts))
+		return false;
 	limit = DatumGetInt32(facts.values[COUPON_PER_USER_LIMIT]);
 	issued = count_issued(coupon_id, user_id);
 	if (issued >= limit)
-		return call_refuse(call, REFUSAL_COUPON_ALREADY_ISSUED,
-						   "coupon " INT64_FORMAT ", user " INT64_FORMAT, coupon_id, user_id);
+		return refuse_issued(call);
 	refused = pool_claim(&coupon_pool, entry, coupon_id,
 						 DatumGetBool(facts.values[COUPON_STRICT_ORDER]), 1, &arrival);
 	if (refused != REFUSAL_NONE)
@@ -276,6 +318,7 @@ static Operation issue_coupon = {
 	.name = "issue_coupon",
 	.arguments = {"coupon_id", "user_id"},
 	.run = run_issue_coupon,
+	.glance = glance_at_coupon,
 	.row = {"SELECT i FROM fcfs.coupon_issue i WHERE i.id = $1", 1, {INT8OID}, NULL, 0}};
 
 OPERATION_FACES(issue_coupon, issue_coupon);

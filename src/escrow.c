@@ -251,6 +251,29 @@ escrow_use_prepaid(EscrowEntry *entry, int64 units)
 	return used;
 }
 
+/*
+ * Is it certain, without pinning the pool, that a take of anything would find
+ * nothing? Only for a transaction that has touched no pool, and a pool whose
+ * facts are kept in the slot; what is not certain at a glance is decided by
+ * escrow_take(). claimed: how many units claims have.
+ *
+ * It is true of the moment in which the slot was looked at. A give that is not
+ * committed yet counts for nothing then, as it would not for a take.
+ */
+bool
+escrow_is_gone(const EscrowKind *kind, int64 id, EscrowFacts *facts, int64 *claimed)
+{
+	EscrowKey key = {MyDatabaseId, kind->pool_table, id};
+	EscrowSlot slot;
+
+	if (!escrow_shared() || !ledger_is_empty() || !escrow_slot_copy(&key, &slot))
+		return false;
+	*facts = slot.facts;
+	*claimed = slot.capacity - slot.remaining;
+	return slot.remaining <= 0 && slot.in_flight == 0 && slot.frozen_by < 0 &&
+		   slot.facts_kept == slot.facts_version && kind->reap == NULL;
+}
+
 /* Looking ---------------------------------------------------------------------------------- */
 
 /* What the transaction could take at this moment. */

@@ -86,6 +86,9 @@ extern EscrowAnswer escrow_freeze(EscrowEntry *entry);
 extern void escrow_retire(EscrowEntry *entry);
 extern void escrow_revive(const EscrowKind *kind, int64 id, int64 capacity);
 
+/* Nothing is left, and nothing in flight, for all to see? Takes no lock. */
+extern bool escrow_is_gone(const EscrowKind *kind, int64 id, EscrowFacts *facts, int64 *claimed);
+
 extern EscrowAnswer escrow_take(EscrowEntry *entry, int64 units, int64 *arrival);
 extern void escrow_give(EscrowEntry *entry, int64 units, bool expected);
 extern EscrowAnswer escrow_change_capacity(EscrowEntry *entry, int64 old_capacity,

@@ -169,6 +169,28 @@ escrow_slot_pin(const EscrowKey *key, EscrowSlot **slot)
 	return result;
 }
 
+/* What the slot of a pool says at this moment; false if there is none. */
+bool
+escrow_slot_copy(const EscrowKey *key, EscrowSlot *copy)
+{
+	uint32 hash = get_hash_value(index_table, key);
+	LWLock *partition = escrow_partition(hash);
+	EscrowIndexEntry *found;
+
+	LWLockAcquire(partition, LW_SHARED);
+	found = hash_search_with_hash_value(index_table, key, hash, HASH_FIND, NULL);
+	if (found)
+	{
+		EscrowSlot *slot = &shared->slots[found->slot];
+
+		SpinLockAcquire(&slot->mutex);
+		memcpy(copy, slot, offsetof(EscrowSlot, changed));
+		SpinLockRelease(&slot->mutex);
+	}
+	LWLockRelease(partition);
+	return found != NULL;
+}
+
 /* Sets up a slot, pinned once. waiters stay: some may still be asleep on a
  * pool the slot was used for before. */
 void

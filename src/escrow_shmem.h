@@ -77,6 +77,7 @@ typedef enum EscrowLookup
 
 extern void escrow_shmem_init(void);
 extern bool escrow_shared(void);
+extern bool escrow_slot_copy(const EscrowKey *key, EscrowSlot *copy);
 extern EscrowLookup escrow_slot_pin(const EscrowKey *key, EscrowSlot **slot);
 extern EscrowSlot *escrow_slot_insert(const EscrowKey *key, const EscrowBalance *balance);
 extern void escrow_slot_fill(EscrowSlot *slot, const EscrowKey *key, const EscrowBalance *balance);

@@ -106,6 +106,13 @@ ledger_find(const EscrowKey *key)
 	return NULL;
 }
 
+/* Has the transaction touched no pool at all? */
+bool
+ledger_is_empty(void)
+{
+	return entry_count == 0 && gates[0].level == 0;
+}
+
 static void
 index_entry(HTAB *index, EscrowEntry *entry)
 {

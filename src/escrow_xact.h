@@ -43,6 +43,7 @@ struct EscrowEntry
 
 extern void escrow_xact_init(void);
 extern EscrowEntry *ledger_find(const EscrowKey *key);
+extern bool ledger_is_empty(void);
 extern void ledger_reserve(void);
 extern EscrowEntry *ledger_add(const EscrowKind *kind, const EscrowKey *key, EscrowSlot *slot);
 extern EscrowEntry *ledger_add_own(const EscrowKind *kind, const EscrowKey *key,

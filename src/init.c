@@ -7,6 +7,7 @@
 
 #include "fmgr.h"
 
+#include "call_scan.h"
 #include "escrow.h"
 #include "guc.h"
 #include "identity.h"
@@ -28,5 +29,6 @@ _PG_init(void)
 	enrollment_init();
 	reservation_init();
 	coupon_init();
+	call_scan_init();
 	identity_init();
 }

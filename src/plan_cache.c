@@ -14,12 +14,55 @@
 
 #include "access/xact.h"
 #include "optimizer/cost.h"
+#include "utils/guc.h"
 #include "utils/plancache.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "plan_cache.h"
+
+static QueryPath *current_path = NULL;
+
+/*
+ * Begins a call with the search_path of whoever called. It is pinned before the
+ * first query of the call, and not at all if there is none: to set it costs as
+ * much as many a call.
+ */
+void
+query_path_begin(QueryPath *path)
+{
+	path->nest_level = 0;
+	path->outer = current_path;
+	current_path = path;
+}
+
+/* After an error, when the server puts settings back by itself. */
+void
+query_path_abandon(QueryPath *path)
+{
+	Assert(current_path == path);
+	current_path = path->outer;
+}
+
+/* Ends the call, and the pin if there was one. */
+void
+query_path_end(QueryPath *path)
+{
+	if (path->nest_level > 0)
+		AtEOXact_GUC(true, path->nest_level);
+	query_path_abandon(path);
+}
+
+static void
+query_pin_path(void)
+{
+	if (current_path == NULL || current_path->nest_level > 0)
+		return;
+	current_path->nest_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", QUERY_SEARCH_PATH, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
 
 /*
  * Plans without sequential scans as far as possible. A session often makes its
@@ -106,8 +149,11 @@ static uint64
 query_run(CachedQuery *query, const Datum *values, const char *nulls, Snapshot snapshot,
 		  Snapshot crosscheck, bool read_only, long limit)
 {
-	int result = query_execute(query, query_plan(query), values, nulls, snapshot, crosscheck,
-							   read_only, limit);
+	int result;
+
+	query_pin_path();
+	result = query_execute(query, query_plan(query), values, nulls, snapshot, crosscheck, read_only,
+						   limit);
 
 	if (result < 0)
 		elog(ERROR, "query failed: %s", SPI_result_code_string(result));

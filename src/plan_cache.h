@@ -12,6 +12,16 @@
 
 #define QUERY_MAX_ARGS 10
 
+/* What the functions of the extension have for their search_path. */
+#define QUERY_SEARCH_PATH "pg_catalog, pg_temp"
+
+/* A call in whose search_path nothing may run yet; see query_path_begin(). */
+typedef struct QueryPath
+{
+	int nest_level; /* of the setting, 0 until it is made */
+	struct QueryPath *outer;
+} QueryPath;
+
 typedef struct CachedQuery
 {
 	const char *sql;
@@ -20,6 +30,10 @@ typedef struct CachedQuery
 	SPIPlanPtr plan; /* NULL until first run */
 	int running;     /* executions under way, one inside another */
 } CachedQuery;
+
+extern void query_path_begin(QueryPath *path);
+extern void query_path_end(QueryPath *path);
+extern void query_path_abandon(QueryPath *path);
 
 extern uint64 query_read(CachedQuery *query, const Datum *values, const char *nulls, long limit);
 extern uint64 query_read_committed_by_others(CachedQuery *query, const Datum *values, long limit);
