@@ -92,7 +92,8 @@ class Counter(Cluster):
         restart += ["-p", server, "-l", f"{self.dir}/log", "-o", "-c fsync=off"]
         done = command.run(["sh", "-c", as_server_user, TOP, *restart], env=self.env)
         if done.returncode:
-            raise Failure(f"the server does not start under callgrind: {done.stderr.strip()}")
+            with open(f"{self.dir}/log", errors="replace") as file:
+                raise Failure(f"the server does not start under callgrind:\n{file.read()[-2000:]}")
 
     def profile(self, kind):
         """The file of what CALLS calls did."""
