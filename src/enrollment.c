@@ -40,6 +40,7 @@ PoolKind section_pool = {
 	.not_found = REFUSAL_COURSE_NOT_FOUND,
 	.sold_out = REFUSAL_COURSE_FULL,
 	.claim_columns = {"section_id", "status"},
+	.definition = {"term_id", "course_id", "schedule", "strict_order"},
 	.load = {"SELECT s.capacity::bigint,"
 			 " (SELECT count(*) FROM fcfs.enrollment e WHERE e.section_id = s.id AND e.status = "
 			 "'enrolled'),"
@@ -162,7 +163,8 @@ judge_rules(Call *call, int64 student_id)
 
 /* Writes the enrollment; section is what it copies. */
 static int64
-write_enrollment(const Call *call, int64 student_id, int64 section_id, const SectionCopy *section)
+write_enrollment(const Call *call, int64 student_id, int64 section_id,
+				 const SectionDefinition *section)
 {
 	Datum values[7];
 
@@ -185,13 +187,11 @@ run_enroll(Call *call)
 	int64 student_id = call->arguments[0];
 	int64 section_id = call->arguments[1];
 	Datum values[2] = {Int64GetDatum(student_id), Int64GetDatum(section_id)};
-	SectionCopy section;
+	const SectionDefinition *section;
 	EscrowEntry *entry;
 	RefusalCode refused;
 	uint64 counted;
 	int64 id;
-	bool strict_order;
-	bool isnull;
 
 	if (!call_begin(call, LOCK_STUDENT, student_id))
 		return false;
@@ -204,18 +204,14 @@ run_enroll(Call *call)
 		return refuse_missing_section(call, student_id, section_id);
 	if (!judge_rules(call, student_id))
 		return false;
-
-	strict_order = query_bool(0, 4);
-	section.term_id = query_int64(0, 5, 0);
-	section.course_id = query_int64(0, 6, 0);
-	section.credits = query_value(0, 7, &isnull);
-	section.schedule = query_value(0, 8, &isnull);
-	section_copy_keep(entry, &section);
-	refused = pool_claim(&section_pool, entry, section_id, strict_order, 1, NULL);
+	section = section_definition(entry, section_id);
+	if (section == NULL)
+		return refuse_missing_section(call, student_id, section_id);
+	refused = pool_claim(&section_pool, entry, section_id, section->strict_order, 1, NULL);
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "section " INT64_FORMAT, section_id);
 	counted = pool_rows_counted();
-	id = write_enrollment(call, student_id, section_id, &section);
+	id = write_enrollment(call, student_id, section_id, section);
 	pool_claim_written(entry, counted);
 	return call_done(call, id);
 }

@@ -330,17 +330,27 @@ escrow_facts_keep(EscrowEntry *entry, const EscrowFacts *facts, uint64 version)
 	SpinLockRelease(&slot->mutex);
 }
 
+/*
+ * What is known of the definition of a pinned pool is true of all who find this
+ * number, unless it is our own: no other load of a pool has it, and a change that
+ * has committed replaces it.
+ */
+uint64
+escrow_facts_version(const EscrowEntry *entry)
+{
+	uint64 version;
+
+	SpinLockAcquire(&entry->slot->mutex);
+	version = entry->slot->facts_version;
+	SpinLockRelease(&entry->slot->mutex);
+	return version;
+}
+
 /* We have changed the definition: the slot's facts are over once we end. */
 void
 escrow_facts_change(EscrowEntry *entry)
 {
 	entry->facts_changed = true;
-}
-
-uint64
-escrow_serial(const EscrowEntry *entry)
-{
-	return entry->serial;
 }
 
 /* A hold of the pool is overdue from then on, or (DT_NOBEGIN) nobody knows. */

@@ -279,9 +279,3 @@ escrow_retire(EscrowEntry *entry)
 	ledger_note(entry, (EscrowSums){.retired = 1});
 	entry->facts_changed = true;
 }
-
-bool
-escrow_is_frozen(const EscrowEntry *entry)
-{
-	return entry->frozen_level > 0;
-}

@@ -45,6 +45,7 @@ typedef struct EscrowShared
 {
 	pg_atomic_uint32 next_fresh; /* slots from here on were never used */
 	pg_atomic_uint32 clock_hand; /* where the next search for a victim starts */
+	pg_atomic_uint64 versions;   /* last facts_version given out */
 	EscrowSlot slots[FLEXIBLE_ARRAY_MEMBER];
 } EscrowShared;
 
@@ -97,6 +98,7 @@ escrow_shmem_startup(void)
 		memset(shared, 0, escrow_slots_size());
 		pg_atomic_init_u32(&shared->next_fresh, 0);
 		pg_atomic_init_u32(&shared->clock_hand, 0);
+		pg_atomic_init_u64(&shared->versions, 0);
 		for (int i = 0; i < fcfs_max_pools; i++)
 		{
 			SpinLockInit(&shared->slots[i].mutex);
@@ -191,6 +193,13 @@ escrow_slot_copy(const EscrowKey *key, EscrowSlot *copy)
 	return found != NULL;
 }
 
+/* A facts_version that no slot has or had. */
+uint64
+escrow_version_next(void)
+{
+	return shared ? pg_atomic_fetch_add_u64(&shared->versions, 1) + 1 : 1;
+}
+
 /* Sets up a slot, pinned once. waiters stay: some may still be asleep on a
  * pool the slot was used for before. */
 void
@@ -202,7 +211,7 @@ escrow_slot_fill(EscrowSlot *slot, const EscrowKey *key, const EscrowBalance *ba
 	slot->remaining = balance->capacity - balance->claimed;
 	slot->in_flight = 0;
 	slot->arrival = balance->arrival;
-	slot->facts_version = 1;
+	slot->facts_version = escrow_version_next();
 	slot->facts_kept = 0;
 	slot->overdue_at = DT_NOBEGIN;
 	slot->holds = 0;

@@ -42,7 +42,8 @@ typedef struct EscrowSlot
 	int64 in_flight;           /* units that open transactions may yet free */
 	int64 arrival;             /* last number given out */
 	EscrowFacts facts;         /* of the definition; true if the versions agree */
-	uint64 facts_version;      /* raised when a change of them has committed */
+	uint64 facts_version;      /* another when it is loaded, and when a change has ended;
+								* never the same for two, in all slots */
 	uint64 facts_kept;         /* the version that facts are of */
 	TimestampTz overdue_at;    /* no hold is overdue before this */
 	uint64 holds;              /* counts what was told of overdue_at */
@@ -80,6 +81,7 @@ extern bool escrow_shared(void);
 extern bool escrow_slot_copy(const EscrowKey *key, EscrowSlot *copy);
 extern EscrowLookup escrow_slot_pin(const EscrowKey *key, EscrowSlot **slot);
 extern EscrowSlot *escrow_slot_insert(const EscrowKey *key, const EscrowBalance *balance);
+extern uint64 escrow_version_next(void);
 extern void escrow_slot_fill(EscrowSlot *slot, const EscrowKey *key, const EscrowBalance *balance);
 extern bool escrow_slot_forget(EscrowSlot *slot);
 extern void escrow_slots_forget_table(Oid pool_table);

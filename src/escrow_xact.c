@@ -183,7 +183,6 @@ ledger_reserve(void)
 EscrowEntry *
 ledger_add(const EscrowKind *kind, const EscrowKey *key, EscrowSlot *slot)
 {
-	static uint64 serial = 0;
 	EscrowEntry *entry = entries[entry_count];
 
 	Assert(entry_count < entry_room && ledger_find(key) == NULL);
@@ -192,7 +191,6 @@ ledger_add(const EscrowKind *kind, const EscrowKey *key, EscrowSlot *slot)
 	entry->shared = true;
 	entry->key = *key;
 	entry->kind = kind;
-	entry->serial = ++serial;
 	entry->position = entry_count++;
 	entry->level = GetCurrentTransactionNestLevel();
 	entry->change = -1;
@@ -388,7 +386,7 @@ apply_sums(EscrowEntry *entry, bool committed)
 	slot->in_flight -= entry->sums.in_flight;
 	Assert(slot->in_flight >= 0 && slot->pins > 0);
 	if (entry->facts_changed)
-		slot->facts_version++;
+		slot->facts_version = escrow_version_next();
 	if (entry->reaped && !committed)
 		slot->overdue_at = DT_NOBEGIN; /* what we reaped is overdue again */
 }

@@ -31,7 +31,6 @@ struct EscrowEntry
 	bool made_here; /* the pool was made by this transaction */
 	EscrowKey key;
 	const EscrowKind *kind;
-	uint64 serial;      /* never the same for two pins in a session */
 	int position;       /* in the ledger */
 	int level;          /* nesting level that pinned it */
 	int frozen_level;   /* that froze it, 0 if none */

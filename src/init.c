@@ -8,6 +8,7 @@
 #include "fmgr.h"
 
 #include "call_scan.h"
+#include "definition.h"
 #include "escrow.h"
 #include "guc.h"
 #include "identity.h"
@@ -26,6 +27,7 @@ _PG_init(void)
 	escrow_init();
 	pool_init();
 	table_init();
+	definition_init();
 	enrollment_init();
 	reservation_init();
 	coupon_init();

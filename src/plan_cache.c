@@ -169,18 +169,27 @@ query_read(CachedQuery *query, const Datum *values, const char *nulls, long limi
 }
 
 /*
- * Reads what is committed now as if this transaction had done nothing. With
- * the first command id as the current one, MVCC takes every row we made for
+ * The newest snapshot, as if this transaction had done nothing; to be unregistered.
+ * With the first command id as the current one, MVCC takes every row we made for
  * made later, and every row we removed for still there.
  */
-uint64
-query_read_committed_by_others(CachedQuery *query, const Datum *values, long limit)
+Snapshot
+query_newest_of_others(void)
 {
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	uint64 processed;
 
 	Assert(FirstSnapshotSet);
 	snapshot->curcid = FirstCommandId;
+	return snapshot;
+}
+
+/* Reads what is committed now as if this transaction had done nothing. */
+uint64
+query_read_committed_by_others(CachedQuery *query, const Datum *values, long limit)
+{
+	Snapshot snapshot = query_newest_of_others();
+	uint64 processed;
+
 	processed = query_run(query, values, NULL, snapshot, InvalidSnapshot, true, limit);
 	UnregisterSnapshot(snapshot);
 	return processed;

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "utils/snapshot.h"
 
 #define QUERY_MAX_ARGS 10
 
@@ -36,6 +37,7 @@ extern void query_path_end(QueryPath *path);
 extern void query_path_abandon(QueryPath *path);
 
 extern uint64 query_read(CachedQuery *query, const Datum *values, const char *nulls, long limit);
+extern Snapshot query_newest_of_others(void);
 extern uint64 query_read_committed_by_others(CachedQuery *query, const Datum *values, long limit);
 extern void query_must_see(CachedQuery *query, const Datum *values);
 extern uint64 query_write(CachedQuery *query, const Datum *values, const char *nulls);

@@ -118,6 +118,19 @@ pool_kind_of(Oid relation, bool claims)
 						   claims ? "claims" : "pools")));
 }
 
+/* Is it a table of pools? */
+bool
+pool_is_of_pools(Oid relation)
+{
+	for (int i = 0; i < (int) lengthof(kinds); i++)
+	{
+		pool_resolve(kinds[i]);
+		if (relation == kinds[i]->escrow.pool_table)
+			return true;
+	}
+	return false;
+}
+
 void
 pool_init(void)
 {

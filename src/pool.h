@@ -16,6 +16,7 @@
 #include "refusal.h"
 
 #define POOL_CLAIM_COLUMNS 5
+#define POOL_DEFINITION_COLUMNS 5
 
 /* What one kind of pool is. Each operation file describes its own. */
 typedef struct PoolKind
@@ -38,6 +39,8 @@ typedef struct PoolKind
 	CachedQuery load;
 	/* $1 id: the definition's facts, see EscrowFacts. No sql: the kind has none */
 	CachedQuery facts;
+	/* Columns of the pool that are kept by definition.c, if any. */
+	const char *definition[POOL_DEFINITION_COLUMNS];
 	/* $1 id: a row if anything, even a claim that is over, refers to it */
 	CachedQuery referenced;
 
@@ -58,6 +61,7 @@ extern PoolKind coupon_pool;
 extern void pool_init(void);
 extern PoolKind *pool_kinds_next(PoolKind *previous);
 extern void pool_resolve(PoolKind *kind);
+extern bool pool_is_of_pools(Oid relation);
 extern PoolKind *pool_kind_of(Oid relation, bool claims);
 extern RefusalCode pool_refusal(const PoolKind *kind, EscrowAnswer answer);
 extern RefusalCode pool_pin(PoolKind *kind, int64 id, EscrowEntry **entry);

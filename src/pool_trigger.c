@@ -15,6 +15,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -342,6 +343,27 @@ pool_change_capacity(PoolKind *kind, int64 id, int64 old_capacity, int64 new_cap
 		refusal_raise(refused, NULL);
 }
 
+/* Does an UPDATE of a pool's row change what sessions or its slot keep of it? */
+static bool
+pool_facts_differ(const PoolKind *kind, HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
+{
+	if (kind->facts.sql)
+		return true;
+	for (int i = 0; i < POOL_DEFINITION_COLUMNS && kind->definition[i]; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, SPI_fnumber(desc, kind->definition[i]) - 1);
+		bool old_null;
+		bool new_null;
+		Datum old_value = pool_column(old_row, desc, kind->definition[i], &old_null);
+		Datum new_value = pool_column(new_row, desc, kind->definition[i], &new_null);
+
+		if (old_null != new_null ||
+			(!old_null && !datumIsEqual(old_value, new_value, column->attbyval, column->attlen)))
+			return true;
+	}
+	return false;
+}
+
 /* What an UPDATE of a pool's row means for its claims. */
 static void
 pool_update(PoolKind *kind, HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
@@ -359,7 +381,7 @@ pool_update(PoolKind *kind, HeapTuple old_row, HeapTuple new_row, TupleDesc desc
 	}
 	if (old_capacity != new_capacity)
 		pool_change_capacity(kind, new_id, old_capacity, new_capacity);
-	if (kind->facts.sql)
+	if (pool_facts_differ(kind, old_row, new_row, desc))
 		escrow_facts_change(pool_pin_or_raise(kind, new_id));
 	if (kind->changes_alone && kind->changes_alone(old_row, new_row, desc))
 	{

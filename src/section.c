@@ -16,75 +16,146 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/memutils.h"
+#include "utils/date.h"
 #include "utils/numeric.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "definition.h"
 #include "enrollment.h"
 #include "pool.h"
 #include "trigger.h"
 
-/* The copied part ---------------------------------------------------------------- */
+/* The definition ----------------------------------------------------------------- */
 
-static CachedQuery find_section = {
-	"SELECT s.term_id, s.course_id, c.credits, s.schedule"
-	" FROM fcfs.section s JOIN fcfs.course c ON c.id = s.course_id WHERE s.id = $1",
-	1,
-	{INT8OID},
-	NULL,
-	0};
-
-/* The section seen last, true for as long as this entry is pinned and we have
- * changed no section ourselves. */
-static SectionCopy kept;
-static uint64 kept_serial = 0;
-static MemoryContext kept_context = NULL;
-
-/* Remembers what was read of the section of a pinned entry. */
-void
-section_copy_keep(EscrowEntry *entry, const SectionCopy *copy)
+typedef enum SectionColumn
 {
-	MemoryContext caller;
+	SECTION_ID,
+	SECTION_TERM_ID,
+	SECTION_COURSE_ID,
+	SECTION_STRICT_ORDER,
+	SECTION_SCHEDULE
+} SectionColumn;
 
-	if (kept_context == NULL)
-		kept_context =
-			AllocSetContextCreate(TopMemoryContext, "pg_fcfs section", ALLOCSET_SMALL_SIZES);
-	kept_serial = 0;
-	MemoryContextReset(kept_context);
-	caller = MemoryContextSwitchTo(kept_context);
-	kept = *copy;
-	kept.credits = datumCopy(copy->credits, false, -1);
-	kept.schedule = PointerGetDatum(PG_DETOAST_DATUM_COPY(copy->schedule));
-	MemoryContextSwitchTo(caller);
-	/* While we have it alone we may be changing it, and may yet take that back. */
-	if (!escrow_is_frozen(entry))
-		kept_serial = escrow_serial(entry);
+static Table sections = {.name = "section",
+						 .columns = {"id", "term_id", "course_id", "strict_order", "schedule"},
+						 .indexes = {"section_pkey"}};
+
+typedef enum TermColumn
+{
+	TERM_ID,
+	TERM_TIME_ZONE,
+	TERM_ENROLL_OPENS_AT,
+	TERM_ENROLL_CLOSES_AT,
+	TERM_STARTS_ON,
+	TERM_CANCEL_DAYS,
+	TERM_MAX_CREDITS,
+	TERM_RETAKE_CUTOFF
+} TermColumn;
+
+static Table terms = {.name = "term",
+					  .columns = {"id", "time_zone", "enroll_opens_at", "enroll_closes_at",
+								  "starts_on", "cancel_days", "max_credits", "retake_cutoff"},
+					  .indexes = {"term_pkey"}};
+
+typedef enum CourseColumn
+{
+	COURSE_ID,
+	COURSE_CREDITS
+} CourseColumn;
+
+static Table courses = {.name = "course", .columns = {"id", "credits"}, .indexes = {"course_pkey"}};
+
+/* Begins to read the row with an id; false if there is none. */
+static bool
+read_by_id(TableRead *read, Table *table, int64 id, Snapshot snapshot)
+{
+	static const int id_column = 0;
+	Datum key = Int64GetDatum(id);
+
+	table_read_begin(read, table, 0, snapshot, 1, &id_column, &key);
+	return table_read_next(read);
 }
 
-/* What enrollments in a pinned section copy; valid until the next call. */
-const SectionCopy *
-section_copy(EscrowEntry *entry, int64 section_id)
+static bool
+load_section(SectionDefinition *section, int64 id, Snapshot snapshot, MemoryContext context)
 {
-	Datum argument = Int64GetDatum(section_id);
-	SectionCopy copy;
+	TableRead read;
+	bool found = read_by_id(&read, &sections, id, snapshot);
 	bool isnull;
 
-	if (kept_serial == escrow_serial(entry))
-		return &kept;
-	SPI_connect();
-	if (query_read(&find_section, &argument, NULL, 1) == 0)
-		/* This very statement has deleted it, or its course. */
-		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-						errmsg("there is no section " INT64_FORMAT " of a course", section_id)));
-	copy.term_id = query_int64(0, 1, 0);
-	copy.course_id = query_int64(0, 2, 0);
-	copy.credits = query_value(0, 3, &isnull);
-	copy.schedule = query_value(0, 4, &isnull);
-	section_copy_keep(entry, &copy);
-	SPI_finish();
-	return &kept;
+	if (found)
+	{
+		section->term_id = table_read_int64(&read, SECTION_TERM_ID);
+		section->course_id = table_read_int64(&read, SECTION_COURSE_ID);
+		section->strict_order =
+			DatumGetBool(table_read_value(&read, SECTION_STRICT_ORDER, &isnull));
+		section->schedule =
+			definition_copy(table_read_value(&read, SECTION_SCHEDULE, &isnull), context);
+	}
+	table_read_end(&read);
+	return found;
+}
+
+static bool
+load_term(SectionDefinition *section, Snapshot snapshot, MemoryContext context)
+{
+	TableRead read;
+	bool found = read_by_id(&read, &terms, section->term_id, snapshot);
+	bool isnull;
+
+	if (found)
+	{
+		Datum cutoff = table_read_value(&read, TERM_RETAKE_CUTOFF, &isnull);
+
+		section->retake_is_bounded = !isnull;
+		section->retake_cutoff = isnull ? (Datum) 0 : definition_copy(cutoff, context);
+		section->enroll_opens_at =
+			DatumGetTimestampTz(table_read_value(&read, TERM_ENROLL_OPENS_AT, &isnull));
+		section->enroll_closes_at =
+			DatumGetTimestampTz(table_read_value(&read, TERM_ENROLL_CLOSES_AT, &isnull));
+		section->max_credits =
+			definition_copy(table_read_value(&read, TERM_MAX_CREDITS, &isnull), context);
+		section->time_zone =
+			definition_copy(table_read_value(&read, TERM_TIME_ZONE, &isnull), context);
+		section->last_day = DatumGetDateADT(table_read_value(&read, TERM_STARTS_ON, &isnull)) -
+							DatumGetInt32(table_read_value(&read, TERM_CANCEL_DAYS, &isnull));
+	}
+	table_read_end(&read);
+	return found;
+}
+
+static bool
+load_course(SectionDefinition *section, Snapshot snapshot, MemoryContext context)
+{
+	TableRead read;
+	bool found = read_by_id(&read, &courses, section->course_id, snapshot);
+	bool isnull;
+
+	if (found)
+		section->credits =
+			definition_copy(table_read_value(&read, COURSE_CREDITS, &isnull), context);
+	table_read_end(&read);
+	return found;
+}
+
+static bool
+load_definition(void *definition, int64 id, Snapshot snapshot, MemoryContext context)
+{
+	return load_section(definition, id, snapshot, context) &&
+		   load_term(definition, snapshot, context) && load_course(definition, snapshot, context);
+}
+
+static DefinitionKind section_definitions = {.tables = {&sections, &terms, &courses},
+											 .size = sizeof(SectionDefinition),
+											 .load = load_definition};
+
+/* The definition of a pinned section; NULL if it, or its course, is gone by our
+ * own doing. */
+const SectionDefinition *
+section_definition(EscrowEntry *entry, int64 section_id)
+{
+	return definition_get(&section_definitions, entry, section_id);
 }
 
 static bool
@@ -149,10 +220,13 @@ fill_enrollment(HeapTuple row, TupleDesc desc)
 	bool isnull;
 	int64 section_id = DatumGetInt64(pool_column(row, desc, "section_id", &isnull));
 	bool enrolled = pool_text_is(pool_column(row, desc, "status", &isnull), "enrolled");
-	EscrowEntry *entry = pool_pin_or_raise(&section_pool, section_id);
-	const SectionCopy *section = section_copy(entry, section_id);
+	const SectionDefinition *section =
+		section_definition(pool_pin_or_raise(&section_pool, section_id), section_id);
 	Datum schedule;
 
+	if (section == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+						errmsg("there is no section " INT64_FORMAT " of a course", section_id)));
 	fill_id(&fill, "term_id", section->term_id, section_id);
 	fill_id(&fill, "course_id", section->course_id, section_id);
 	(void) pool_column(row, desc, "credits", &isnull);
@@ -262,7 +336,6 @@ section_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_a
 	Datum values[4];
 	Datum conflict[2];
 
-	kept_serial = 0;
 	values[0] = pool_column(new_row, desc, "id", &isnull);
 	values[1] = pool_column(new_row, desc, "term_id", &isnull);
 	values[2] = pool_column(new_row, desc, "course_id", &isnull);

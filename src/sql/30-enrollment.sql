@@ -203,6 +203,20 @@ AS 'MODULE_PATHNAME', 'fcfs_enrollment_fill';
 COMMENT ON FUNCTION fcfs.enrollment_fill() IS
     'Trigger: fills in what an enrollment copies from its section, and refuses what disagrees with it.';
 
+CREATE FUNCTION fcfs.definition_changed()
+RETURNS trigger
+LANGUAGE C SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'fcfs_definition_changed';
+COMMENT ON FUNCTION fcfs.definition_changed() IS
+    'Trigger: sessions forget what they keep of definitions, this one at once and the others once it is committed.';
+
+CREATE TRIGGER definition_changed BEFORE UPDATE OR DELETE ON fcfs.term
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.definition_changed('term');
+CREATE TRIGGER definition_changed BEFORE UPDATE OR DELETE ON fcfs.course
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.definition_changed('course');
+CREATE TRIGGER definition_changed BEFORE UPDATE OR DELETE ON fcfs.section
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.definition_changed('section');
 CREATE TRIGGER pool_changed AFTER INSERT OR UPDATE OR DELETE ON fcfs.section
     FOR EACH ROW EXECUTE FUNCTION fcfs.pool_changed();
 CREATE TRIGGER enrollment_fill BEFORE INSERT OR UPDATE
