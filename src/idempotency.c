@@ -11,28 +11,28 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "common/hashfn.h"
-#include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 #include "idempotency.h"
+#include "table.h"
 
-static CachedQuery find_answer = {
-	"SELECT i.arguments, i.code, i.detail, i.id FROM fcfs.idempotency i"
-	" WHERE i.person_id = $1 AND i.key = $2 AND i.function = $3",
-	3,
-	{INT8OID, TEXTOID, TEXTOID},
-	NULL,
-	0};
+typedef enum AnswerColumn
+{
+	ANSWER_PERSON_ID,
+	ANSWER_KEY,
+	ANSWER_FUNCTION,
+	ANSWER_ARGUMENTS,
+	ANSWER_CODE,
+	ANSWER_DETAIL,
+	ANSWER_ID
+} AnswerColumn;
 
-static CachedQuery store_answer = {
-	"INSERT INTO fcfs.idempotency (person_id, key, function, arguments, code, detail, id)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7)",
-	7,
-	{INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID},
-	NULL,
-	0};
+static Table answers = {
+	.name = "idempotency",
+	.columns = {"person_id", "key", "function", "arguments", "code", "detail", "id"},
+	.indexes = {"idempotency_pkey"}};
 
 static LockName
 key_lock(const Call *call)
@@ -58,30 +58,62 @@ argument_text(const Call *call)
 }
 
 /* Answers the call with what was stored. */
-static bool
-replay(Call *call)
+static void
+replay(Call *call, const TableRead *stored)
 {
-	char *code = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
-	char *detail = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3);
-	RefusalCode stored = refusal_by_name(code);
+	char *code;
+	Datum detail;
+	RefusalCode refused;
+	bool isnull;
 
-	if (stored == REFUSAL_COUNT)
+	code = TextDatumGetCString(table_read_value(stored, ANSWER_CODE, &isnull));
+	refused = refusal_by_name(code);
+	if (refused == REFUSAL_COUNT)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("unknown code \"%s\" in fcfs.idempotency", code)));
 	call->replayed = true;
-	if (stored == REFUSAL_NONE)
-		(void) call_done(call, query_int64(0, 4, 0));
-	else
-		(void) call_refuse(call, stored, detail ? "%s" : NULL, detail);
-	return false;
+	if (refused == REFUSAL_NONE)
+	{
+		(void) call_done(call, DatumGetInt64(table_read_value(stored, ANSWER_ID, &isnull)));
+		return;
+	}
+	detail = table_read_value(stored, ANSWER_DETAIL, &isnull);
+	(void) call_refuse(call, refused, isnull ? NULL : "%s",
+					   isnull ? NULL : TextDatumGetCString(detail));
+}
+
+/* Answers the call if somebody has called under this key before. */
+static bool
+answered_before(Call *call)
+{
+	static const int columns[] = {ANSWER_PERSON_ID, ANSWER_KEY, ANSWER_FUNCTION};
+	Datum keys[] = {Int64GetDatum(call->person_id), CStringGetTextDatum(call->key),
+					CStringGetTextDatum(call->operation->name)};
+	Snapshot newest = table_newest();
+	TableRead read;
+	bool found;
+	bool isnull;
+
+	table_read_begin(&read, &answers, 0, newest, lengthof(keys), columns, keys);
+	found = table_read_next(&read);
+	if (found)
+	{
+		Datum arguments = table_read_value(&read, ANSWER_ARGUMENTS, &isnull);
+
+		if (strcmp(TextDatumGetCString(arguments), argument_text(call)) == 0)
+			replay(call, &read);
+		else
+			(void) call_refuse(call, REFUSAL_IDEMPOTENCY_KEY_REUSED, NULL);
+	}
+	table_read_end(&read);
+	UnregisterSnapshot(newest);
+	return found;
 }
 
 /* False if the key answers the call. */
 bool
 idempotency_judge(Call *call)
 {
-	Datum values[3];
-
 	switch (lock_acquire(key_lock(call), ExclusiveLock))
 	{
 		case LOCK_GRANTED:
@@ -91,17 +123,8 @@ idempotency_judge(Call *call)
 		case LOCK_TIMED_OUT:
 			return call_refuse(call, REFUSAL_IDEMPOTENCY_KEY_IN_USE, NULL);
 	}
-	values[0] = Int64GetDatum(call->person_id);
-	values[1] = CStringGetTextDatum(call->key);
-	values[2] = CStringGetTextDatum(call->operation->name);
-	if (query_read(&find_answer, values, NULL, 1) > 0)
-	{
-		char *arguments = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-
-		if (strcmp(arguments, argument_text(call)) != 0)
-			return call_refuse(call, REFUSAL_IDEMPOTENCY_KEY_REUSED, NULL);
-		return replay(call);
-	}
+	if (answered_before(call))
+		return false;
 	call->first_under_key = true;
 	return true;
 }
@@ -117,20 +140,20 @@ is_final(RefusalCode refused)
 void
 idempotency_store(const Call *call)
 {
-	Datum values[7];
-	char nulls[8] = "       ";
+	TableRow row = {0};
 
 	Assert(call->first_under_key && !call->replayed);
 	if (!is_final(call->refused))
 		return;
-	values[0] = Int64GetDatum(call->person_id);
-	values[1] = CStringGetTextDatum(call->key);
-	values[2] = CStringGetTextDatum(call->operation->name);
-	values[3] = CStringGetTextDatum(argument_text(call));
-	values[4] = CStringGetTextDatum(refusal_get(call->refused)->code);
-	values[5] = call->detail ? CStringGetTextDatum(call->detail) : (Datum) 0;
-	nulls[5] = call->detail ? ' ' : 'n';
-	values[6] = Int64GetDatum(call->id);
-	nulls[6] = call->refused == REFUSAL_NONE ? ' ' : 'n';
-	query_wrote_one(query_write(&store_answer, values, nulls), "idempotency key");
+	table_row_set(&row, ANSWER_PERSON_ID, Int64GetDatum(call->person_id));
+	table_row_set(&row, ANSWER_KEY, CStringGetTextDatum(call->key));
+	table_row_set(&row, ANSWER_FUNCTION, CStringGetTextDatum(call->operation->name));
+	table_row_set(&row, ANSWER_ARGUMENTS, CStringGetTextDatum(argument_text(call)));
+	table_row_set(&row, ANSWER_CODE, CStringGetTextDatum(refusal_get(call->refused)->code));
+	table_row_set(&row, ANSWER_DETAIL,
+				  call->detail ? CStringGetTextDatum(call->detail) : (Datum) 0);
+	row.nulls[ANSWER_DETAIL] = call->detail == NULL;
+	table_row_set(&row, ANSWER_ID, Int64GetDatum(call->id));
+	row.nulls[ANSWER_ID] = call->refused != REFUSAL_NONE;
+	(void) table_insert(&answers, &row, "idempotency key");
 }
