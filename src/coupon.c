@@ -8,6 +8,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
@@ -185,6 +186,7 @@ typedef enum IssueColumn
 
 static Table issues = {
 	.name = "coupon_issue",
+	.lock = RowExclusiveLock,
 	.columns = {"id", "coupon_id", "user_id", "user_ordinal", "arrival", "arrived_at", "status"},
 	.indexes = {"coupon_issue_once_a_user"}};
 
@@ -253,7 +255,8 @@ refuse_issued(Call *call)
 /*
  * Sold out, at a glance: without the user's lock, since whatever the user does
  * meanwhile, it is an answer that was right at a moment after the call arrived.
- * With strict_order the call has to stand in line even for that.
+ * With strict_order the call has to stand in line even for that, and a wait for the
+ * table must be bounded.
  */
 static bool
 glance_at_coupon(Call *call)
@@ -264,7 +267,8 @@ glance_at_coupon(Call *call)
 
 	pool_resolve(&coupon_pool);
 	if (!escrow_is_gone(&coupon_pool.escrow, coupon_id, &facts, &claimed) ||
-		DatumGetBool(facts.values[COUPON_STRICT_ORDER]))
+		DatumGetBool(facts.values[COUPON_STRICT_ORDER]) ||
+		!ConditionalLockRelationOid(coupon_pool.escrow.claim_table, issues.lock))
 		return false;
 	if (!judge_window(call, &facts))
 		return true;

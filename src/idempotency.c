@@ -31,6 +31,7 @@ typedef enum AnswerColumn
 
 static Table answers = {
 	.name = "idempotency",
+	.lock = RowExclusiveLock,
 	.columns = {"person_id", "key", "function", "arguments", "code", "detail", "id"},
 	.indexes = {"idempotency_pkey"}};
 

@@ -9,8 +9,8 @@
  * that the table has changed. Where an administrator has dropped an index, the
  * table is read from beginning to end: slow, and still right.
  *
- * Locks: ACCESS SHARE on the table, to the end of the transaction, as a query
- * takes it.
+ * Locks: that of the table is kept to the end of the transaction, as one that a
+ * query takes.
  */
 #include "postgres.h"
 
@@ -115,7 +115,7 @@ table_read_begin(TableRead *read, Table *table, int index, Snapshot snapshot, in
 	Assert(key_count <= TABLE_KEYS);
 	table_resolve(table);
 	read->table = table;
-	read->relation = table_open(table->oid, AccessShareLock);
+	read->relation = table_open(table->oid, table->lock == NoLock ? AccessShareLock : table->lock);
 	table_resolve(table); /* now that it does not change any more */
 	for (int i = 0; i < key_count; i++)
 		init_key(&scan_keys[i], RelationGetDescr(read->relation), table->attributes[key_columns[i]],

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "storage/lockdefs.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
@@ -26,7 +27,8 @@ struct TableWriter;
  */
 typedef struct Table
 {
-	const char *name;                   /* in schema fcfs */
+	const char *name; /* in schema fcfs */
+	LOCKMODE lock;    /* to read it: ACCESS SHARE unless given, as for what is written next */
 	const char *columns[TABLE_COLUMNS]; /* that are read or written, the key first */
 	const char *indexes[TABLE_INDEXES]; /* btree, used by table_read_begin() */
 	/* foreign keys that hold by what functions do before they write */
