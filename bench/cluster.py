@@ -50,11 +50,11 @@ def exported(text):
 class Server:
     """What a script starts in a directory of its own, and stops again when we end."""
 
-    def __init__(self, script, verb, *arguments):
+    def __init__(self, script, *verb, options=()):
         self.script = script
         self.dir = tempfile.mkdtemp(prefix="fcfs-bench.", dir=PLACE)
         atexit.register(self.stop)
-        self.variables = started(script, verb, self.dir, *arguments)
+        self.variables = started(script, *verb, self.dir, *options)
 
     def stop(self):
         command.run([self.script, "stop", self.dir], stdout=None, stderr=None)
@@ -65,7 +65,7 @@ class Cluster:
         options = ["--build", "release", "--preload", "yes" if preload else "no"]
         for line in CONF + (PRELOAD_CONF if preload else ()):
             options += ["--conf", line]
-        self.server = Server(f"{TOP}/scripts/cluster", "start", *options)
+        self.server = Server(f"{TOP}/scripts/cluster", "start", options=options)
         self.dir = self.server.dir
         self.env = dict(os.environ, **self.server.variables)
         self.databases = {}
@@ -74,7 +74,7 @@ class Cluster:
 
     def add_standby(self):
         """From now on a commit waits until it is on the standby's disk, too."""
-        Server(f"{TOP}/scripts/cluster", "standby", self.dir)
+        Server(f"{TOP}/scripts/cluster", "standby", options=[self.dir])
         self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
         self.sql("SELECT pg_reload_conf()")
         for _ in range(300):
@@ -148,7 +148,7 @@ class Clusters:
 
     def service(self, service):
         if service not in self.services:
-            self.services[service] = Server(f"{TOP}/bench/{service.command}", "start")
+            self.services[service] = Server(f"{TOP}/bench/{service.command}", "start", *service.arguments)
         return self.services[service]
 
     def pids(self):

@@ -18,13 +18,14 @@ class World:
 
 @dataclass(frozen=True)
 class Service:
-    """A server that is not PostgreSQL. `COMMAND start DIR` makes it in the empty
-    directory DIR, which holds everything it needs, prints lines of: export NAME='value',
-    and leaves the server's process id in DIR/pid; `COMMAND stop DIR` ends it and
-    removes DIR, and nothing is wrong if either is gone. The command is a path below
-    bench/."""
+    """A server that is not PostgreSQL. `COMMAND start ARGUMENTS DIR` makes it in the
+    empty directory DIR, which holds everything it needs, prints lines of: export
+    NAME='value', and leaves the server's process id in DIR/pid. `COMMAND stop DIR`
+    ends it and removes DIR, and nothing is wrong if either is gone. The command is a
+    path below bench/."""
 
     command: str
+    arguments: tuple = ()
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,16 @@
 else the machine did meanwhile."""
 
 import json
-import os
 import time
 from dataclasses import dataclass, field
 
 import command
 import pgbench
 import profile_call
+import settings
 from cluster import TOP, Failure
 from declare import Arrivals, Profile, Program, Statement, Value, Workload
 from noise import Noise
-
-CLIENTS = int(os.environ.get("CLIENTS", 32))
 
 
 @dataclass
@@ -37,7 +35,7 @@ def run(side, database, clusters, seconds, reached=None):
     if isinstance(side, Program):
         return run_program(side, database, clusters, seconds)
     workload = side if isinstance(side, Workload) else side.workload
-    clients = 1 if isinstance(side, Profile) else workload.clients or CLIENTS
+    clients = 1 if isinstance(side, Profile) else workload.clients or settings.CLIENTS
     before = count(workload, database)
     noise = Noise(clusters.pids())
     spent = {}
@@ -54,7 +52,7 @@ def run(side, database, clusters, seconds, reached=None):
 
 
 def run_program(side, database, clusters, seconds):
-    clients = side.clients or CLIENTS
+    clients = side.clients or settings.CLIENTS
     env = dict(database.cluster.env, PGDATABASE=database.name)
     for service in side.services:
         env.update(clusters.service(service).variables)

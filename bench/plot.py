@@ -9,7 +9,7 @@ from declare import Lines
 from profile_call import SHARES
 
 INK, FAINT = "#1f2933", "#e4e7eb"
-COLOURS = ("#1f8a70", "#3d6cb9", "#d1495b", "#edae49", "#66819c", "#a06cd5", "#6b4f3a")
+COLOURS = ("#1f8a70", "#3d6cb9", "#d1495b", "#edae49", "#66819c", "#a06cd5", "#6b4f3a", "#b8c4ce")
 
 HEAD = f"""
 set terminal svg size WIDTH,HEIGHT dynamic enhanced font 'system-ui,Helvetica,Arial,sans-serif,13' background '#ffffff'

@@ -4,7 +4,7 @@ belongs to one share, by the functions that were active then.
 
 The shares are told apart so, the first that fits:
 
-1. a function of COMMIT is active, however deep: commit;
+1. writing the log to disk is active, or COMMIT: flush, commit;
 2. from the innermost function outwards, the first that SERVER or OURS names: its
    share; one of ours that no table names: rules;
 3. neither: the statement around it.
@@ -32,10 +32,12 @@ LOCKS = "locks"
 COUNT = "count"
 RULES = "rules"
 WRITE = "write"
-COMMIT_SHARE = "commit"
-SHARES = (STATEMENT, PLAN, LOCKS, COUNT, RULES, WRITE, COMMIT_SHARE)
+COMMIT = "commit"
+FLUSH = "flush"
+SHARES = (STATEMENT, PLAN, LOCKS, COUNT, RULES, WRITE, COMMIT, FLUSH)
 
-COMMIT = ("CommitTransactionCommand", "XLogFlush", "RecordTransactionCommit")
+# However deep they are.
+OUTER = {"XLogFlush": FLUSH, "CommitTransactionCommand": COMMIT}
 
 # Exported functions of the server: the others have no names in a packaged one.
 SERVER = {
@@ -56,12 +58,14 @@ SERVER = {
     ),
 }
 
-# Our source files, and functions in them that differ from their file.
+# Our source files, and functions in them that differ from their file. Those of
+# NOBODY belong to whoever calls them.
 OURS = {
     LOCKS: "lock.c",
     COUNT: "escrow.c escrow_pin.c escrow_shmem.c escrow_wait.c escrow_xact.c pool.c pool_trigger.c trigger.c identity.c",
     WRITE: "query_write",
 }
+NOBODY = "plan_cache.c"
 
 
 def works():
@@ -74,7 +78,7 @@ def works():
 def share_of_names():
     """The share by function, where one of ours that is named apart wins over its file."""
     by_word = {word: share for table in (SERVER, OURS) for share, words in table.items() for word in words.split()}
-    shares = {name: by_word.get(file, RULES) for name, file in our_functions()}
+    shares = {name: by_word.get(file, RULES) for name, file in our_functions() if file != NOBODY}
     shares.update({name: share for name, share in by_word.items() if not name.endswith(".c")})
     return shares
 
@@ -91,8 +95,9 @@ def our_functions():
 
 def share(stack, shares):
     """Of a stack, the innermost function first."""
-    if any(name in COMMIT for name in stack):
-        return COMMIT_SHARE
+    for name, outer in OUTER.items():
+        if name in stack:
+            return outer
     return next((shares[name] for name in stack if name in shares), STATEMENT)
 
 
@@ -108,19 +113,22 @@ def stacks(perf_data):
 
 
 def session(database):
-    """The process that serves pgbench's only client."""
+    """The process that serves pgbench's only client: the one that stays, for the
+    first that it opens is closed again."""
+    seen = None
     for _ in range(100):
-        pid = database.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench' AND xact_start IS NOT NULL")
-        if pid.isdigit():
+        pid = database.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'")
+        if pid.isdigit() and pid == seen:
             return pid
-        time.sleep(0.05)
+        seen = pid
+        time.sleep(0.1)
     raise Failure("pgbench does not come")
 
 
 def look(database, seconds, file):
     """perf record, for some seconds, of the session that is there."""
     pid = session(database)
-    line = ["perf", "record", "-q", "-e", "cpu-clock", "-F", str(FREQUENCY), "--call-graph", "fp", "-p", pid, "-o", file]
+    line = ["perf", "record", "-e", "cpu-clock", "-F", str(FREQUENCY), "--call-graph", "fp", "-p", pid, "-o", file]
     done = command.run([*line, "sleep", str(seconds)])
     if done.returncode:
         raise Failure(f"perf: {done.stderr.strip()[-500:]}")
