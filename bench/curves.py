@@ -73,7 +73,7 @@ CURVES = {
             Lines(
                 "latency",
                 "Latency of one hot coupon by arrival rate, 32 clients",
-                "arrivals (% of the side's own maximum)",
+                "arrivals (% of its maximum)",
                 "milliseconds",
                 {
                     name: {name: {percent: by_arrivals(name, percent) for percent in SHARES_OF_MAXIMUM}}

@@ -42,16 +42,20 @@ def sides(declared):
     return [side for curves in declared.panels.values() for curve in curves.values() for side in curve.values()]
 
 
-def panels(declared, runs):
-    """{panel: {curve: {x: [a number a round]}}}, percentiles as curves."""
+def panels(declared, runs, rates=False):
+    """{panel: {curve: {x: [a number a round]}}}, percentiles as curves; with `rates`
+    those of the calls as one more."""
     shown = {}
     for panel, curves in declared.panels.items():
         shown[panel] = {}
         for name, curve in curves.items():
+            rate = {x: figures(runs[side]) for x, side in curve.items()}
+            if not declared.percentiles:
+                shown[panel][name] = rate
+            elif rates:
+                shown[panel]["calls a second"] = rate
             for percentile in declared.percentiles:
                 shown[panel][f"p{percentile}"] = {x: latencies(runs[side], percentile) for x, side in curve.items()}
-            if not declared.percentiles:
-                shown[panel][name] = {x: figures(runs[side]) for x, side in curve.items()}
     return shown
 
 
@@ -65,14 +69,19 @@ def table(declared, runs):
 def line_table(declared, runs):
     """A row an x, a column a curve: medians, and lowest and highest round."""
     lines = []
-    for panel, curves in panels(declared, runs).items():
+    for panel, curves in panels(declared, runs, rates=bool(declared.percentiles)).items():
         lines += [f"{panel}:", ""] if panel else []
         lines += [f"| {declared.x} | " + " | ".join(curves) + " |", "|---" * (len(curves) + 1) + "|"]
         for x in sorted({x for curve in curves.values() for x in curve}):
             cells = [told(curve[x]) if x in curve else "" for curve in curves.values()]
             lines.append(f"| {x:,} | " + " | ".join(cells) + " |")
-        lines += [f"{declared.y[0].upper()}{declared.y[1:]}: median (lowest..highest round).", ""]
-    return lines[:-1]
+        lines += [""]
+    unit = f"{declared.y[0].upper()}{declared.y[1:]}"
+    return lines + [unit + (": median (lowest..highest round)." if rounds(declared, runs) > 1 else ".")]
+
+
+def rounds(declared, runs):
+    return max(len(runs[side]) for side in sides(declared))
 
 
 def told(numbers):
@@ -158,7 +167,12 @@ def axes(declared, shown):
     script += f"set yrange [{lowest}:{max(ys) * (1.5 if declared.log_y else 1.1)}]\n"
     script += "set format y '%g'\n"
     script += ("set logscale x\n" if declared.log_x else "") + ("set logscale y\n" if declared.log_y else "")
-    return script + f"set key outside top left horizontal Left reverse samplen 1.2 spacing 1.1 textcolor rgb '{INK}'\n"
+    return script + key(len(shown) > 1)
+
+
+def key(narrow=False):
+    samples = "samplen 0.6 width -2" if narrow else "samplen 1.2"
+    return f"set key outside bottom center horizontal Left reverse {samples} textcolor rgb '{INK}'\n"
 
 
 def mark(x):
@@ -175,7 +189,7 @@ def share_plot(declared, runs):
     names = ", ".join(f"{quoted(name)} {-row}" for row, name in enumerate(spent))
     script += f"set ytics ({names})\nset yrange [{-len(spent) + 0.4}:0.6]\nset xrange [0:*]\nunset ylabel\nset grid noy\n"
     script += "set style fill solid 1 noborder\n"
-    script += f"set key outside bottom center horizontal Left reverse samplen 1 textcolor rgb '{INK}'\n"
+    script += key()
     drawn = []
     for number, share in enumerate(SHARES):
         rows = []
