@@ -95,6 +95,20 @@ hold_write_lines(CachedQuery *query, const Datum *values, const char *nulls)
 	return written;
 }
 
+/* Reservations carry the event of their item: who moves an item to another must
+ * have it alone, so that the event stays while one is being made. */
+static bool
+event_changes(HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
+{
+	bool was_null;
+	bool is_null;
+	Datum old_event = pool_column(old_row, desc, "event_id", &was_null);
+	Datum new_event = pool_column(new_row, desc, "event_id", &is_null);
+
+	return was_null != is_null ||
+		   (!was_null && DatumGetInt64(old_event) != DatumGetInt64(new_event));
+}
+
 PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM, .reap = reap_item},
 					  .name = "item",
 					  .pool_table = "item",
@@ -119,7 +133,8 @@ PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM, .reap = reap_item},
 									 NULL,
 									 0},
 					  .claimed_units = line_units,
-					  .check_claim = check_line};
+					  .check_claim = check_line,
+					  .changes_alone = event_changes};
 
 /* Reaping -------------------------------------------------------------------------- */
 

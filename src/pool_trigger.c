@@ -388,7 +388,8 @@ pool_update(PoolKind *kind, HeapTuple old_row, HeapTuple new_row, TupleDesc desc
 		EscrowEntry *entry = pool_pin_or_raise(kind, new_id);
 
 		pool_freeze_or_raise(kind, entry);
-		kind->changed(entry, old_row, new_row, desc);
+		if (kind->changed)
+			kind->changed(entry, old_row, new_row, desc);
 	}
 }
 

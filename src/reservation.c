@@ -3,40 +3,210 @@
  *
  * reserve, confirm_reservation, cancel_reservation. When a hold is over, and who
  * ends it, is in hold.c.
+ *
+ * What every sale does, reserving and confirming, reads its rows through indexes
+ * and writes them without a query where nobody else has a say in it
+ * (table_writer.c); the queries that do the same are beside it.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "guc.h"
 #include "hold.h"
 #include "operation.h"
 #include "pool.h"
+#include "table.h"
+
+/* Tables -------------------------------------------------------------------------------- */
+
+typedef enum ReservationColumn
+{
+	RESERVATION_ID,
+	RESERVATION_CUSTOMER_ID,
+	RESERVATION_EVENT_ID,
+	RESERVATION_STATUS,
+	RESERVATION_AMOUNT,
+	RESERVATION_CURRENCY,
+	RESERVATION_ARRIVED_AT,
+	RESERVATION_EXPIRES_AT
+} ReservationColumn;
+
+typedef enum ReservationIndex
+{
+	RESERVATION_BY_ID,
+	RESERVATION_BY_CUSTOMER
+} ReservationIndex;
+
+/*
+ * Foreign keys are kept by what a function does anyway. The event is that of an
+ * item we have pinned: the item refers to it, and until we end nobody deletes the
+ * item, nor moves it to another event (hold.c), so nobody deletes the event.
+ * The reservation of a line is written just before it.
+ *
+ * Confirming leaves all lines as they are, so the trigger that lets lines follow
+ * has nothing to do, and need not fire.
+ */
+static Table reservations = {.name = "reservation",
+							 .columns = {"id", "customer_id", "event_id", "status", "amount",
+										 "currency", "arrived_at", "expires_at"},
+							 .indexes = {"reservation_pkey", "reservation_customer"},
+							 .ensured = {"reservation_event_id_fkey"},
+							 .updated = {[RESERVATION_STATUS] = true}};
+
+typedef enum LineColumn
+{
+	LINE_ID,
+	LINE_RESERVATION_ID,
+	LINE_ITEM_ID,
+	LINE_QUANTITY,
+	LINE_PRICE,
+	LINE_ACTIVE
+} LineColumn;
+
+static Table lines = {.name = "reservation_line",
+					  .columns = {"id", "reservation_id", "item_id", "quantity", "price", "active"},
+					  .indexes = {"reservation_line_reservation"},
+					  .ensured = {"reservation_line_reservation_id_fkey"}};
 
 /* reserve ------------------------------------------------------------------------------- */
 
-/* Item $1 for customer $2 at $3: "mine" is what the customer has of the event. */
-static CachedQuery judge_reserve = {
+/* What is on sale, on which terms. */
+typedef struct Offer
+{
+	int64 item_id;
+	bool strict_order;
+	int64 price;
+	Datum currency;
+	bool has_event;
+	int64 event_id;
+	TimestampTz opens_at;
+	TimestampTz closes_at;
+	Datum hold_for;
+	bool has_limit;
+	int64 limit; /* of units a customer */
+} Offer;
+
+/* Item $1 with the terms of its event. */
+static CachedQuery find_offer_query = {
 	"SELECT i.strict_order, i.price, i.currency, i.event_id, e.sale_opens_at, e.sale_closes_at,"
-	" coalesce(e.hold_for, make_interval(secs => $4)), e.max_per_customer::bigint,"
-	" CASE WHEN e.max_per_customer IS NOT NULL THEN ("
-	" SELECT coalesce(sum(l.quantity), 0) FROM fcfs.reservation r"
-	" JOIN fcfs.reservation_line l ON l.reservation_id = r.id"
-	" WHERE r.customer_id = $2 AND r.event_id = i.event_id AND l.active"
-	" AND (r.status = 'confirmed' OR r.status = 'held' AND r.expires_at > $3)) END AS mine"
+	" coalesce(e.hold_for, make_interval(secs => $2)), e.max_per_customer::bigint"
 	" FROM fcfs.item i LEFT JOIN fcfs.event e ON e.id = i.event_id"
 	" WHERE i.id = $1",
-	4,
-	{INT8OID, INT8OID, TIMESTAMPTZOID, FLOAT8OID},
+	2,
+	{INT8OID, FLOAT8OID},
 	NULL,
 	0};
 
+static bool
+find_offer(int64 item_id, Offer *offer)
+{
+	Datum values[2] = {Int64GetDatum(item_id), Float8GetDatum(fcfs_hold_for)};
+	bool isnull;
+
+	if (query_read(&find_offer_query, values, NULL, 1) == 0)
+		return false;
+	offer->item_id = item_id;
+	offer->strict_order = query_bool(0, 1);
+	offer->price = query_int64(0, 2, 0);
+	offer->currency = query_value(0, 3, &isnull);
+	offer->event_id = query_int64(0, 4, 0);
+	(void) query_value(0, 4, &isnull);
+	offer->has_event = !isnull;
+	offer->opens_at = query_time(0, 5, DT_NOBEGIN);
+	offer->closes_at = query_time(0, 6, DT_NOEND);
+	offer->hold_for = query_value(0, 7, &isnull);
+	offer->limit = query_int64(0, 8, 0);
+	offer->has_limit = offer->limit > 0;
+	return true;
+}
+
+/* Does the reservation count against the maximum of its event? */
+static bool
+is_kept(const TableRead *read, TimestampTz now)
+{
+	bool isnull;
+	Datum status = table_read_value(read, RESERVATION_STATUS, &isnull);
+
+	return pool_text_is(status, "confirmed") ||
+		   (pool_text_is(status, "held") &&
+			DatumGetTimestampTz(table_read_value(read, RESERVATION_EXPIRES_AT, &isnull)) > now);
+}
+
+static int64
+count_lines(int64 reservation_id, Snapshot snapshot)
+{
+	static const int columns[] = {LINE_RESERVATION_ID};
+	Datum key = Int64GetDatum(reservation_id);
+	TableRead read;
+	int64 units = 0;
+	bool isnull;
+
+	table_read_begin(&read, &lines, 0, snapshot, 1, columns, &key);
+	while (table_read_next(&read))
+	{
+		if (DatumGetBool(table_read_value(&read, LINE_ACTIVE, &isnull)))
+			units += DatumGetInt32(table_read_value(&read, LINE_QUANTITY, &isnull));
+	}
+	table_read_end(&read);
+	return units;
+}
+
+/* How much of an event a customer holds or has bought. */
+static int64
+count_units(int64 customer_id, int64 event_id)
+{
+	static const int columns[] = {RESERVATION_CUSTOMER_ID};
+	Datum key = Int64GetDatum(customer_id);
+	TimestampTz now = GetCurrentTimestamp();
+	Snapshot newest = table_newest();
+	TableRead read;
+	int64 units = 0;
+
+	table_read_begin(&read, &reservations, RESERVATION_BY_CUSTOMER, newest, 1, columns, &key);
+	while (table_read_next(&read))
+	{
+		bool no_event;
+		Datum event = table_read_value(&read, RESERVATION_EVENT_ID, &no_event);
+
+		if (!no_event && DatumGetInt64(event) == event_id && is_kept(&read, now))
+			units += count_lines(table_read_int64(&read, RESERVATION_ID), newest);
+	}
+	table_read_end(&read);
+	UnregisterSnapshot(newest);
+	return units;
+}
+
+/* The rules before capacity. */
+static bool
+judge_sale(Call *call, const Offer *offer, int64 quantity)
+{
+	int64 mine;
+
+	if (call->arrived_at < offer->opens_at)
+		return call_refuse(call, REFUSAL_SALE_NOT_STARTED, NULL);
+	if (call->arrived_at >= offer->closes_at)
+		return call_refuse(call, REFUSAL_SALE_CLOSED, NULL);
+	if (!offer->has_limit)
+		return true;
+	mine = count_units(call->person_id, offer->event_id);
+	if (mine + quantity > offer->limit)
+		return call_refuse(call, REFUSAL_QUANTITY_LIMIT_EXCEEDED,
+						   "the limit is " INT64_FORMAT ", the customer has " INT64_FORMAT
+						   " and asks for " INT64_FORMAT,
+						   offer->limit, mine, quantity);
+	return true;
+}
+
+/* Both rows at once, and everything that others have hung on them fires after both. */
 static CachedQuery insert_reservation = {
 	"WITH made AS (INSERT INTO fcfs.reservation"
 	" (customer_id, event_id, amount, currency, arrived_at, expires_at)"
@@ -48,101 +218,104 @@ static CachedQuery insert_reservation = {
 	NULL,
 	0};
 
+static int64
+insert_by_query(const TableRow *reservation, const TableRow *line)
+{
+	Datum values[] = {reservation->values[RESERVATION_CUSTOMER_ID],
+					  reservation->values[RESERVATION_EVENT_ID],
+					  reservation->values[RESERVATION_AMOUNT],
+					  reservation->values[RESERVATION_CURRENCY],
+					  reservation->values[RESERVATION_ARRIVED_AT],
+					  reservation->values[RESERVATION_EXPIRES_AT],
+					  line->values[LINE_ITEM_ID],
+					  line->values[LINE_QUANTITY],
+					  line->values[LINE_PRICE]};
+	char nulls[] = "         ";
+
+	if (reservation->nulls[RESERVATION_EVENT_ID])
+		nulls[1] = 'n';
+	query_wrote_one(hold_write_lines(&insert_reservation, values, nulls), "reservation");
+	return query_int64(0, 1, 0);
+}
+
+static int64
+insert_straight(const TableRow *reservation, TableRow *line)
+{
+	int64 id = DatumGetInt64(table_insert(&reservations, reservation, "reservation"));
+
+	table_row_set(line, LINE_RESERVATION_ID, Int64GetDatum(id));
+	(void) table_insert(&lines, line, "line of a reservation");
+	return id;
+}
+
 static CachedQuery find_event = {
 	"SELECT 1 FROM fcfs.event e WHERE e.id = $1", 1, {INT8OID}, NULL, 0};
 
-/* The rules before capacity, on the row of judge_reserve. */
-static bool
-judge_sale(Call *call, int64 quantity)
-{
-	bool no_limit;
-	int64 limit = DatumGetInt64(query_value(0, 8, &no_limit));
-	int64 mine = query_int64(0, 9, 0);
-
-	if (call->arrived_at < query_time(0, 5, DT_NOBEGIN))
-		return call_refuse(call, REFUSAL_SALE_NOT_STARTED, NULL);
-	if (call->arrived_at >= query_time(0, 6, DT_NOEND))
-		return call_refuse(call, REFUSAL_SALE_CLOSED, NULL);
-	if (!no_limit && mine + quantity > limit)
-		return call_refuse(call, REFUSAL_QUANTITY_LIMIT_EXCEEDED,
-						   "the limit is " INT64_FORMAT ", the customer has " INT64_FORMAT
-						   " and asks for " INT64_FORMAT,
-						   limit, mine, quantity);
-	return true;
-}
-
-/* What an INSERT of a reservation needs, from the row of judge_reserve. */
+/* Writes the reservation and its line. */
 static int64
-write_reservation(const Call *call, EscrowEntry *entry, Datum *values, char *nulls, Datum hold_for)
+write_reservation(const Call *call, EscrowEntry *entry, const Offer *offer, int32 quantity,
+				  int64 amount)
 {
+	TableRow reservation = {0};
+	TableRow line = {0};
+	Datum event_id = Int64GetDatum(offer->event_id);
 	/* The hold begins when the units are ours, not when the call arrived. */
-	Datum expires_at = DirectFunctionCall2(timestamptz_pl_interval,
-										   TimestampTzGetDatum(GetCurrentTimestamp()), hold_for);
+	Datum expires_at = DirectFunctionCall2(
+		timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), offer->hold_for);
 
-	values[4] = TimestampTzGetDatum(call->arrived_at);
-	values[5] = expires_at;
+	table_row_set(&reservation, RESERVATION_CUSTOMER_ID, Int64GetDatum(call->person_id));
+	table_row_set(&reservation, RESERVATION_EVENT_ID, event_id);
+	reservation.nulls[RESERVATION_EVENT_ID] = !offer->has_event;
+	table_row_set(&reservation, RESERVATION_AMOUNT, Int64GetDatum(amount));
+	table_row_set(&reservation, RESERVATION_CURRENCY, offer->currency);
+	table_row_set(&reservation, RESERVATION_ARRIVED_AT, TimestampTzGetDatum(call->arrived_at));
+	table_row_set(&reservation, RESERVATION_EXPIRES_AT, expires_at);
+	table_row_set(&line, LINE_ITEM_ID, Int64GetDatum(offer->item_id));
+	table_row_set(&line, LINE_QUANTITY, Int32GetDatum(quantity));
+	table_row_set(&line, LINE_PRICE, Int64GetDatum(offer->price));
+
 	escrow_hold_until(entry, DatumGetTimestampTz(expires_at));
-	if (nulls[1] == ' ')
-		query_must_see(&find_event, &values[1]);
-	query_wrote_one(hold_write_lines(&insert_reservation, values, nulls), "reservation");
-	return query_int64(0, 1, 0);
+	if (offer->has_event)
+		query_must_see(&find_event, &event_id);
+	if (table_inserts_straight(&reservations) && table_inserts_straight(&lines))
+		return insert_straight(&reservation, &line);
+	return insert_by_query(&reservation, &line);
 }
 
 /* reserve(customer_id, item_id, quantity) */
 static bool
 run_reserve(Call *call)
 {
-	int64 customer_id = call->arguments[0];
 	int64 item_id = call->arguments[1];
 	int64 quantity = call->arguments[2];
-	Datum judged[4];
-	Datum values[9];
-	char nulls[10] = "         ";
 	EscrowEntry *entry;
+	Offer offer;
 	RefusalCode refused;
-	int64 price;
 	int64 amount;
 	uint64 counted;
 	int64 id;
-	Datum hold_for;
-	bool isnull;
 
 	if (quantity < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("quantity must be at least 1")));
-	if (!call_begin(call, LOCK_CUSTOMER, customer_id))
+	if (!call_begin(call, LOCK_CUSTOMER, call->arguments[0]))
 		return false;
 	refused = pool_pin(&item_pool, item_id, &entry);
+	if (refused == REFUSAL_NONE && !find_offer(item_id, &offer))
+		refused = REFUSAL_ITEM_NOT_FOUND;
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "item " INT64_FORMAT, item_id);
-	judged[0] = Int64GetDatum(item_id);
-	judged[1] = Int64GetDatum(customer_id);
-	judged[2] = TimestampTzGetDatum(GetCurrentTimestamp());
-	judged[3] = Float8GetDatum(fcfs_hold_for);
-	if (query_read(&judge_reserve, judged, NULL, 1) == 0)
-		return call_refuse(call, REFUSAL_ITEM_NOT_FOUND, "item " INT64_FORMAT, item_id);
-	if (!judge_sale(call, quantity))
+	if (!judge_sale(call, &offer, quantity))
 		return false;
-
-	price = query_int64(0, 2, 0);
-	if (pg_mul_s64_overflow(price, quantity, &amount))
+	if (pg_mul_s64_overflow(offer.price, quantity, &amount))
 		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 						errmsg("amount of the reservation is out of range")));
-	values[0] = Int64GetDatum(customer_id);
-	values[1] = query_value(0, 4, &isnull);
-	nulls[1] = isnull ? 'n' : ' ';
-	values[2] = Int64GetDatum(amount);
-	values[3] = query_value(0, 3, &isnull);
-	values[6] = Int64GetDatum(item_id);
-	values[7] = Int32GetDatum((int32) quantity);
-	values[8] = Int64GetDatum(price);
-	hold_for = query_value(0, 7, &isnull);
-	refused = pool_claim(&item_pool, entry, item_id, query_bool(0, 1), quantity, NULL);
+	refused = pool_claim(&item_pool, entry, item_id, offer.strict_order, quantity, NULL);
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "item " INT64_FORMAT ", wanted " INT64_FORMAT, item_id,
 						   quantity);
 	counted = pool_rows_counted();
-	id = write_reservation(call, entry, values, nulls, hold_for);
+	id = write_reservation(call, entry, &offer, (int32) quantity, amount);
 	pool_claim_written(entry, counted);
 	return call_done(call, id);
 }
@@ -157,12 +330,8 @@ OPERATION_FACES(reserve, reserve);
 
 /* confirm_reservation, cancel_reservation ------------------------------------------------- */
 
-static CachedQuery find_customer = {
-	"SELECT r.customer_id FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL, 0};
-
 static CachedQuery lock_reservation = {
-	"SELECT r.status = 'held', r.status = 'confirmed', r.status = 'expired', r.expires_at, r.status"
-	" FROM fcfs.reservation r WHERE r.id = $1 FOR UPDATE",
+	"SELECT r.status, r.expires_at FROM fcfs.reservation r WHERE r.id = $1 FOR UPDATE",
 	1,
 	{INT8OID},
 	NULL,
@@ -178,39 +347,91 @@ static CachedQuery set_cancelled = {
 	NULL,
 	0};
 
-/* Finds whose reservation it is and begins the call. */
+/* Finds whose reservation it is, and where its row is, and begins the call. */
 static bool
-begin_for_reservation(Call *call, int64 reservation_id)
+begin_for_reservation(Call *call, int64 reservation_id, Snapshot snapshot, ItemPointer row)
 {
-	Datum argument = Int64GetDatum(reservation_id);
+	static const int columns[] = {RESERVATION_ID};
+	Datum key = Int64GetDatum(reservation_id);
+	TableRead read;
+	bool found;
+	int64 customer_id = 0;
 
-	if (query_read(&find_customer, &argument, NULL, 1) == 0)
+	table_read_begin(&read, &reservations, RESERVATION_BY_ID, snapshot, 1, columns, &key);
+	found = table_read_next(&read);
+	if (found)
+	{
+		customer_id = table_read_int64(&read, RESERVATION_CUSTOMER_ID);
+		*row = read.row->t_self;
+	}
+	table_read_end(&read);
+	if (!found)
 		return call_refuse(call, REFUSAL_RESERVATION_NOT_FOUND, "reservation " INT64_FORMAT,
 						   reservation_id);
-	return call_begin(call, LOCK_CUSTOMER, query_int64(0, 1, 0));
+	return call_begin(call, LOCK_CUSTOMER, customer_id);
 }
 
 /*
- * Locks the row, then asks the clock: a hold whose time has run out by then is
- * expired, whether or not anybody has reaped it.
+ * Judges a reservation whose row is locked. The clock is asked only now: a hold
+ * whose time has run out is expired, whether or not anybody has reaped it.
  */
 static bool
-judge_reservation(Call *call, int64 reservation_id, bool confirmed_too)
+judge_reservation(Call *call, int64 reservation_id, Datum status, TimestampTz expires_at,
+				  bool confirmed_too)
+{
+	bool held = pool_text_is(status, "held");
+
+	if (pool_text_is(status, "expired") || (held && expires_at <= GetCurrentTimestamp()))
+		return call_refuse(call, REFUSAL_RESERVATION_EXPIRED, "reservation " INT64_FORMAT,
+						   reservation_id);
+	if (!held && !(confirmed_too && pool_text_is(status, "confirmed")))
+		return call_refuse(call, REFUSAL_RESERVATION_NOT_HELD, "reservation " INT64_FORMAT " is %s",
+						   reservation_id, TextDatumGetCString(status));
+	return true;
+}
+
+static bool
+lock_by_query(Call *call, int64 reservation_id, bool confirmed_too)
 {
 	Datum argument = Int64GetDatum(reservation_id);
+	bool isnull;
 
 	if (query_write(&lock_reservation, &argument, NULL) == 0)
 		return call_refuse(call, REFUSAL_RESERVATION_NOT_FOUND, "reservation " INT64_FORMAT,
 						   reservation_id);
-	if (query_bool(0, 3) ||
-		(query_bool(0, 1) && query_time(0, 4, DT_NOEND) <= GetCurrentTimestamp()))
-		return call_refuse(call, REFUSAL_RESERVATION_EXPIRED, "reservation " INT64_FORMAT,
-						   reservation_id);
-	if (!query_bool(0, 1) && !(confirmed_too && query_bool(0, 2)))
-		return call_refuse(call, REFUSAL_RESERVATION_NOT_HELD, "reservation " INT64_FORMAT " is %s",
-						   reservation_id,
-						   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5));
-	return true;
+	return judge_reservation(call, reservation_id, query_value(0, 1, &isnull),
+							 query_time(0, 2, DT_NOEND), confirmed_too);
+}
+
+static bool
+confirm_by_query(Call *call, int64 reservation_id)
+{
+	Datum argument = Int64GetDatum(reservation_id);
+
+	if (!lock_by_query(call, reservation_id, false))
+		return false;
+	query_wrote_one(query_write(&set_confirmed, &argument, NULL), "confirmation");
+	return call_done(call, reservation_id);
+}
+
+static bool
+confirm_straight(Call *call, int64 reservation_id, TableUpdate *update)
+{
+	TableRow row = {0};
+	bool isnull;
+	Datum status = table_update_value(update, RESERVATION_STATUS, &isnull);
+	Datum expires_at = table_update_value(update, RESERVATION_EXPIRES_AT, &isnull);
+	bool confirmed =
+		judge_reservation(call, reservation_id, status, DatumGetTimestampTz(expires_at), false);
+
+	if (confirmed)
+	{
+		table_row_set(&row, RESERVATION_STATUS, CStringGetTextDatum("confirmed"));
+		table_update(update, &row);
+		(void) call_done(call, reservation_id);
+	}
+	table_update_end(update);
+	return confirmed;
 }
 
 /* confirm_reservation(reservation_id) */
@@ -218,13 +439,17 @@ static bool
 run_confirm_reservation(Call *call)
 {
 	int64 reservation_id = call->arguments[0];
-	Datum argument = Int64GetDatum(reservation_id);
+	Snapshot newest = table_newest();
+	ItemPointerData row;
+	TableUpdate update;
+	bool confirmed = false;
 
-	if (!begin_for_reservation(call, reservation_id) ||
-		!judge_reservation(call, reservation_id, false))
-		return false;
-	query_wrote_one(query_write(&set_confirmed, &argument, NULL), "confirmation");
-	return call_done(call, reservation_id);
+	if (begin_for_reservation(call, reservation_id, newest, &row))
+		confirmed = table_update_begin(&update, &reservations, &row, newest)
+						? confirm_straight(call, reservation_id, &update)
+						: confirm_by_query(call, reservation_id);
+	UnregisterSnapshot(newest);
+	return confirmed;
 }
 
 static Operation confirm_reservation = {
@@ -241,14 +466,18 @@ run_cancel_reservation(Call *call)
 {
 	int64 reservation_id = call->arguments[0];
 	Datum values[2] = {Int64GetDatum(reservation_id), TimestampTzGetDatum(call->arrived_at)};
+	Snapshot newest = table_newest();
+	ItemPointerData row;
+	bool begun = begin_for_reservation(call, reservation_id, newest, &row);
 	RefusalCode refused;
 
-	if (!begin_for_reservation(call, reservation_id))
+	UnregisterSnapshot(newest);
+	if (!begun)
 		return false;
 	refused = hold_pin_items(reservation_id);
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, NULL);
-	if (!judge_reservation(call, reservation_id, true))
+	if (!lock_by_query(call, reservation_id, true))
 		return false;
 	query_wrote_one(query_write(&set_cancelled, values, NULL), "cancellation");
 	return call_done(call, reservation_id);

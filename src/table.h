@@ -33,6 +33,7 @@ typedef struct Table
 	const char *indexes[TABLE_INDEXES]; /* btree, used by table_read_begin() */
 	/* foreign keys that hold by what functions do before they write */
 	const char *ensured[TABLE_REFERENCES];
+	bool updated[TABLE_COLUMNS]; /* by table_update(), where others have no say in it */
 
 	/* of table.c: true until the table changes */
 	bool resolved;
@@ -42,7 +43,7 @@ typedef struct Table
 	bool listed; /* among all that were ever resolved */
 	struct Table *next;
 
-	/* of table_insert.c */
+	/* of table_writer.c */
 	struct TableWriter *writer;
 } Table;
 
@@ -82,7 +83,21 @@ table_row_set(TableRow *row, int column, Datum value)
 	row->nulls[column] = false;
 }
 
+/* A row that is locked, to be changed. */
+typedef struct TableUpdate
+{
+	Table *table;
+	Relation relation;
+	struct TableWriter *writer;
+} TableUpdate;
+
+extern bool table_inserts_straight(Table *table);
 extern Datum table_insert(Table *table, const TableRow *row, const char *what);
+extern bool table_update_begin(TableUpdate *update, Table *table, ItemPointer row,
+							   Snapshot snapshot);
+extern Datum table_update_value(const TableUpdate *update, int column, bool *isnull);
+extern void table_update(TableUpdate *update, const TableRow *row);
+extern void table_update_end(TableUpdate *update);
 extern void table_writers_forget(Oid relation);
 
 #endif /* FCFS_TABLE_H */

@@ -1,0 +1,55 @@
+/*
+ * table_writer.h
+ *
+ * What writing rows of a table without a query needs, prepared once a session;
+ * for table_insert.c and table_update.c.
+ */
+#ifndef FCFS_TABLE_WRITER_H
+#define FCFS_TABLE_WRITER_H
+
+#include "postgres.h"
+
+#include "nodes/execnodes.h"
+
+#include "plan_cache.h"
+#include "table.h"
+
+/* What a column gets that is not given. */
+typedef struct ColumnDefault
+{
+	ExprState *expression; /* NULL: the value below */
+	Datum value;
+	bool isnull;
+} ColumnDefault;
+
+typedef struct TableWriter
+{
+	MemoryContext context; /* everything here lives in it */
+	bool stale;            /* not to be used any more */
+	bool writing;          /* still set at the next use: an error came between */
+	bool inserts;          /* INSERT needs no query */
+	bool updates;          /* nor does UPDATE of the columns that we update */
+	Oid table;
+	EState *estate;
+	ResultRelInfo *result;
+	TupleTableSlot *slot;    /* the row to be written */
+	TupleTableSlot *found;   /* the row to be changed, as it is */
+	ColumnDefault *defaults; /* by attribute */
+	int index_count;
+	Oid *indexes;
+
+	CachedQuery *insert; /* for table_insert() if it needs one */
+	struct TableWriter *next;
+} TableWriter;
+
+typedef enum TableWriting
+{
+	TABLE_INSERT,
+	TABLE_UPDATE
+} TableWriting;
+
+extern Relation table_open_to_write(Table *table);
+extern TableWriter *table_writer_begin(Table *table, Relation relation, TableWriting kind);
+extern void table_writer_end(TableWriter *writer);
+
+#endif /* FCFS_TABLE_WRITER_H */
