@@ -118,6 +118,7 @@ PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM, .reap = reap_item},
 					  .not_found = REFUSAL_ITEM_NOT_FOUND,
 					  .sold_out = REFUSAL_OUT_OF_STOCK,
 					  .claim_columns = {"item_id", "active", "quantity"},
+					  .definition = {"event_id", "price", "currency", "strict_order"},
 					  .load = {"SELECT i.stock,"
 							   " (SELECT sum(l.quantity) FROM fcfs.reservation_line l WHERE "
 							   "l.item_id = i.id AND l.active),"

@@ -22,6 +22,7 @@
 
 #include "guc.h"
 #include "hold.h"
+#include "offer.h"
 #include "operation.h"
 #include "pool.h"
 #include "table.h"
@@ -78,56 +79,6 @@ static Table lines = {.name = "reservation_line",
 					  .ensured = {"reservation_line_reservation_id_fkey"}};
 
 /* reserve ------------------------------------------------------------------------------- */
-
-/* What is on sale, on which terms. */
-typedef struct Offer
-{
-	int64 item_id;
-	bool strict_order;
-	int64 price;
-	Datum currency;
-	bool has_event;
-	int64 event_id;
-	TimestampTz opens_at;
-	TimestampTz closes_at;
-	Datum hold_for;
-	bool has_limit;
-	int64 limit; /* of units a customer */
-} Offer;
-
-/* Item $1 with the terms of its event. */
-static CachedQuery find_offer_query = {
-	"SELECT i.strict_order, i.price, i.currency, i.event_id, e.sale_opens_at, e.sale_closes_at,"
-	" coalesce(e.hold_for, make_interval(secs => $2)), e.max_per_customer::bigint"
-	" FROM fcfs.item i LEFT JOIN fcfs.event e ON e.id = i.event_id"
-	" WHERE i.id = $1",
-	2,
-	{INT8OID, FLOAT8OID},
-	NULL,
-	0};
-
-static bool
-find_offer(int64 item_id, Offer *offer)
-{
-	Datum values[2] = {Int64GetDatum(item_id), Float8GetDatum(fcfs_hold_for)};
-	bool isnull;
-
-	if (query_read(&find_offer_query, values, NULL, 1) == 0)
-		return false;
-	offer->item_id = item_id;
-	offer->strict_order = query_bool(0, 1);
-	offer->price = query_int64(0, 2, 0);
-	offer->currency = query_value(0, 3, &isnull);
-	offer->event_id = query_int64(0, 4, 0);
-	(void) query_value(0, 4, &isnull);
-	offer->has_event = !isnull;
-	offer->opens_at = query_time(0, 5, DT_NOBEGIN);
-	offer->closes_at = query_time(0, 6, DT_NOEND);
-	offer->hold_for = query_value(0, 7, &isnull);
-	offer->limit = query_int64(0, 8, 0);
-	offer->has_limit = offer->limit > 0;
-	return true;
-}
 
 /* Does the reservation count against the maximum of its event? */
 static bool
@@ -191,9 +142,9 @@ judge_sale(Call *call, const Offer *offer, int64 quantity)
 {
 	int64 mine;
 
-	if (call->arrived_at < offer->opens_at)
+	if (offer->has_event && call->arrived_at < offer->opens_at)
 		return call_refuse(call, REFUSAL_SALE_NOT_STARTED, NULL);
-	if (call->arrived_at >= offer->closes_at)
+	if (offer->has_event && call->arrived_at >= offer->closes_at)
 		return call_refuse(call, REFUSAL_SALE_CLOSED, NULL);
 	if (!offer->has_limit)
 		return true;
@@ -202,7 +153,7 @@ judge_sale(Call *call, const Offer *offer, int64 quantity)
 		return call_refuse(call, REFUSAL_QUANTITY_LIMIT_EXCEEDED,
 						   "the limit is " INT64_FORMAT ", the customer has " INT64_FORMAT
 						   " and asks for " INT64_FORMAT,
-						   offer->limit, mine, quantity);
+						   (int64) offer->limit, mine, quantity);
 	return true;
 }
 
@@ -251,6 +202,18 @@ insert_straight(const TableRow *reservation, TableRow *line)
 static CachedQuery find_event = {
 	"SELECT 1 FROM fcfs.event e WHERE e.id = $1", 1, {INT8OID}, NULL, 0};
 
+/* When a hold ends that begins now: when the units are ours, not when the call
+ * arrived. */
+static Datum
+hold_ends_at(const Offer *offer)
+{
+	Datum now = TimestampTzGetDatum(GetCurrentTimestamp());
+	Interval setting = {.time = fcfs_hold_for * USECS_PER_SEC};
+
+	return DirectFunctionCall2(timestamptz_pl_interval, now,
+							   IntervalPGetDatum(offer->has_event ? &offer->hold_for : &setting));
+}
+
 /* Writes the reservation and its line. */
 static int64
 write_reservation(const Call *call, EscrowEntry *entry, const Offer *offer, int32 quantity,
@@ -259,9 +222,7 @@ write_reservation(const Call *call, EscrowEntry *entry, const Offer *offer, int3
 	TableRow reservation = {0};
 	TableRow line = {0};
 	Datum event_id = Int64GetDatum(offer->event_id);
-	/* The hold begins when the units are ours, not when the call arrived. */
-	Datum expires_at = DirectFunctionCall2(
-		timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), offer->hold_for);
+	Datum expires_at = hold_ends_at(offer);
 
 	table_row_set(&reservation, RESERVATION_CUSTOMER_ID, Int64GetDatum(call->person_id));
 	table_row_set(&reservation, RESERVATION_EVENT_ID, event_id);
@@ -270,7 +231,7 @@ write_reservation(const Call *call, EscrowEntry *entry, const Offer *offer, int3
 	table_row_set(&reservation, RESERVATION_CURRENCY, offer->currency);
 	table_row_set(&reservation, RESERVATION_ARRIVED_AT, TimestampTzGetDatum(call->arrived_at));
 	table_row_set(&reservation, RESERVATION_EXPIRES_AT, expires_at);
-	table_row_set(&line, LINE_ITEM_ID, Int64GetDatum(offer->item_id));
+	table_row_set(&line, LINE_ITEM_ID, Int64GetDatum(call->arguments[1]));
 	table_row_set(&line, LINE_QUANTITY, Int32GetDatum(quantity));
 	table_row_set(&line, LINE_PRICE, Int64GetDatum(offer->price));
 
@@ -289,7 +250,7 @@ run_reserve(Call *call)
 	int64 item_id = call->arguments[1];
 	int64 quantity = call->arguments[2];
 	EscrowEntry *entry;
-	Offer offer;
+	const Offer *offer = NULL;
 	RefusalCode refused;
 	int64 amount;
 	uint64 counted;
@@ -301,21 +262,21 @@ run_reserve(Call *call)
 	if (!call_begin(call, LOCK_CUSTOMER, call->arguments[0]))
 		return false;
 	refused = pool_pin(&item_pool, item_id, &entry);
-	if (refused == REFUSAL_NONE && !find_offer(item_id, &offer))
+	if (refused == REFUSAL_NONE && (offer = offer_get(entry, item_id)) == NULL)
 		refused = REFUSAL_ITEM_NOT_FOUND;
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "item " INT64_FORMAT, item_id);
-	if (!judge_sale(call, &offer, quantity))
+	if (!judge_sale(call, offer, quantity))
 		return false;
-	if (pg_mul_s64_overflow(offer.price, quantity, &amount))
+	if (pg_mul_s64_overflow(offer->price, quantity, &amount))
 		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 						errmsg("amount of the reservation is out of range")));
-	refused = pool_claim(&item_pool, entry, item_id, offer.strict_order, quantity, NULL);
+	refused = pool_claim(&item_pool, entry, item_id, offer->strict_order, quantity, NULL);
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "item " INT64_FORMAT ", wanted " INT64_FORMAT, item_id,
 						   quantity);
 	counted = pool_rows_counted();
-	id = write_reservation(call, entry, &offer, (int32) quantity, amount);
+	id = write_reservation(call, entry, offer, (int32) quantity, amount);
 	pool_claim_written(entry, counted);
 	return call_done(call, id);
 }

@@ -70,6 +70,10 @@ AS 'MODULE_PATHNAME', 'fcfs_reservation_changed';
 COMMENT ON FUNCTION fcfs.reservation_changed() IS
     'Trigger: lines follow the status of their reservation; a changed expires_at is noticed by the pools it holds.';
 
+CREATE TRIGGER definition_changed BEFORE UPDATE OR DELETE ON fcfs.event
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.definition_changed('event');
+CREATE TRIGGER definition_changed BEFORE UPDATE OR DELETE ON fcfs.item
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.definition_changed('item');
 CREATE TRIGGER pool_changed AFTER INSERT OR UPDATE OR DELETE ON fcfs.item
     FOR EACH ROW EXECUTE FUNCTION fcfs.pool_changed();
 CREATE TRIGGER reservation_changed AFTER UPDATE ON fcfs.reservation

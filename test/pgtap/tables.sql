@@ -108,7 +108,8 @@ FROM (VALUES
     ('coupon_issue', '{claim_changed,claims_truncated}'),
     ('reservation_line', '{claim_changed,claims_truncated}'),
     ('coupon', '{pool_changed,ids_brought}'),
-    ('item', '{pool_changed,ids_brought}')) AS t (relation, triggers);
+    ('item', '{definition_changed,pool_changed,ids_brought}'),
+    ('event', '{definition_changed,ids_brought}')) AS t (relation, triggers);
 SELECT has_trigger('fcfs', 'section', 'pool_changed', 'section: changes of capacity are counted');
 SELECT has_trigger('fcfs', 'reservation', 'reservation_changed', 'reservation: its lines follow it');
 SELECT is_empty(
