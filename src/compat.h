@@ -12,6 +12,7 @@
 
 #include "access/twophase.h"
 #include "catalog/pg_proc.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/lock.h"
@@ -120,6 +121,19 @@ compat_check_execute(Oid function)
 
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
+}
+
+/* Tells an executor's state of the only table that it will have to do with. */
+static inline void
+compat_init_range_table(EState *estate, RangeTblEntry *entry)
+{
+#if PG_VERSION_NUM >= 180000
+	ExecInitRangeTable(estate, list_make1(entry), NIL, bms_make_singleton(1));
+#elif PG_VERSION_NUM >= 160000
+	ExecInitRangeTable(estate, list_make1(entry), NIL);
+#else
+	ExecInitRangeTable(estate, list_make1(entry));
+#endif
 }
 
 #endif /* FCFS_COMPAT_H */

@@ -57,6 +57,7 @@ typedef enum ReservationIndex
  * has nothing to do, and need not fire.
  */
 static Table reservations = {.name = "reservation",
+							 .lock = RowExclusiveLock,
 							 .columns = {"id", "customer_id", "event_id", "status", "amount",
 										 "currency", "arrived_at", "expires_at"},
 							 .indexes = {"reservation_pkey", "reservation_customer"},
@@ -74,6 +75,7 @@ typedef enum LineColumn
 } LineColumn;
 
 static Table lines = {.name = "reservation_line",
+					  .lock = RowExclusiveLock,
 					  .columns = {"id", "reservation_id", "item_id", "quantity", "price", "active"},
 					  .indexes = {"reservation_line_reservation"},
 					  .ensured = {"reservation_line_reservation_id_fkey"}};

@@ -43,6 +43,7 @@
 #include "utils/memutils.h"
 #include "utils/relcache.h"
 
+#include "compat.h"
 #include "table_writer.h"
 
 static TableWriter *writers = NULL;
@@ -240,7 +241,7 @@ prepare_executor(TableWriter *writer, Relation relation)
 	entry->relkind = relation->rd_rel->relkind;
 	entry->rellockmode = RowExclusiveLock;
 	writer->estate = CreateExecutorState();
-	ExecInitRangeTable(writer->estate, list_make1(entry));
+	compat_init_range_table(writer->estate, entry);
 	writer->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(writer->result, relation, 1, NULL, 0);
 	writer->result->ri_TrigDesc = NULL; /* see above: none is to fire */
