@@ -41,12 +41,22 @@ typedef struct EscrowIndexEntry
 	uint32 slot;
 } EscrowIndexEntry;
 
+/* Of whole cache lines: a hot pool must not slow down its neighbours. */
+#define CACHE_LINE 64
+
+typedef union EscrowSlotPadded
+{
+	EscrowSlot slot;
+	char padding[TYPEALIGN(CACHE_LINE, sizeof(EscrowSlot))];
+} EscrowSlotPadded;
+
 typedef struct EscrowShared
 {
 	pg_atomic_uint32 next_fresh; /* slots from here on were never used */
 	pg_atomic_uint32 clock_hand; /* where the next search for a victim starts */
 	pg_atomic_uint64 versions;   /* last facts_version given out */
-	EscrowSlot slots[FLEXIBLE_ARRAY_MEMBER];
+	char padding[CACHE_LINE - 2 * sizeof(pg_atomic_uint32) - sizeof(pg_atomic_uint64)];
+	EscrowSlotPadded slots[FLEXIBLE_ARRAY_MEMBER];
 } EscrowShared;
 
 static EscrowShared *shared = NULL;
@@ -60,7 +70,8 @@ static void (*previous_request_hook)(void) = NULL;
 static Size
 escrow_slots_size(void)
 {
-	return add_size(offsetof(EscrowShared, slots), mul_size(fcfs_max_pools, sizeof(EscrowSlot)));
+	return add_size(offsetof(EscrowShared, slots),
+					mul_size(fcfs_max_pools, sizeof(EscrowSlotPadded)));
 }
 
 static Size
@@ -101,9 +112,11 @@ escrow_shmem_startup(void)
 		pg_atomic_init_u64(&shared->versions, 0);
 		for (int i = 0; i < fcfs_max_pools; i++)
 		{
-			SpinLockInit(&shared->slots[i].mutex);
-			ConditionVariableInit(&shared->slots[i].changed);
-			shared->slots[i].frozen_by = -1;
+			EscrowSlot *slot = &shared->slots[i].slot;
+
+			SpinLockInit(&slot->mutex);
+			ConditionVariableInit(&slot->changed);
+			slot->frozen_by = -1;
 		}
 	}
 	info.keysize = sizeof(EscrowKey);
@@ -120,6 +133,8 @@ void
 escrow_shmem_init(void)
 {
 	StaticAssertStmt(sizeof(EscrowKey) == 16, "the key is hashed as bytes");
+	StaticAssertStmt(offsetof(EscrowShared, slots) % CACHE_LINE == 0, "slots share no line");
+	StaticAssertStmt(sizeof(EscrowHolder) % CACHE_LINE == 0, "holders share no line");
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	compat_on_shmem_request(escrow_shmem_request, &previous_request_hook);
@@ -152,7 +167,7 @@ escrow_slot_pin(const EscrowKey *key, EscrowSlot **slot)
 	found = hash_search_with_hash_value(index_table, key, hash, HASH_FIND, NULL);
 	if (found)
 	{
-		EscrowSlot *s = &shared->slots[found->slot];
+		EscrowSlot *s = escrow_slot_number(found->slot);
 
 		SpinLockAcquire(&s->mutex);
 		Assert(s->used);
@@ -183,7 +198,7 @@ escrow_slot_copy(const EscrowKey *key, EscrowSlot *copy)
 	found = hash_search_with_hash_value(index_table, key, hash, HASH_FIND, NULL);
 	if (found)
 	{
-		EscrowSlot *slot = &shared->slots[found->slot];
+		EscrowSlot *slot = escrow_slot_number(found->slot);
 
 		SpinLockAcquire(&slot->mutex);
 		memcpy(copy, slot, offsetof(EscrowSlot, changed));
@@ -295,13 +310,13 @@ escrow_slot_allocate(void)
 	{
 		uint32 fresh = pg_atomic_fetch_add_u32(&shared->next_fresh, 1);
 
-		if (fresh < total && escrow_slot_reserve(&shared->slots[fresh]))
+		if (fresh < total && escrow_slot_reserve(escrow_slot_number(fresh)))
 			return fresh;
 	}
 	for (uint32 tries = 0; tries < 2 * total; tries++)
 	{
 		uint32 candidate = pg_atomic_fetch_add_u32(&shared->clock_hand, 1) % total;
-		EscrowSlot *slot = &shared->slots[candidate];
+		EscrowSlot *slot = escrow_slot_number(candidate);
 
 		/* A look without the lock first; both check again under it. */
 		if (slot->pins == 0 && (escrow_slot_reserve(slot) || escrow_slot_evict(slot, 0)))
@@ -326,7 +341,7 @@ escrow_slot_insert(const EscrowKey *key, const EscrowBalance *balance)
 
 	if (number < 0)
 		return NULL;
-	slot = &shared->slots[number];
+	slot = escrow_slot_number(number);
 	LWLockAcquire(partition, LW_EXCLUSIVE);
 	entry = hash_search_with_hash_value(index_table, key, hash, HASH_ENTER_NULL, &found);
 	Assert(!found);
@@ -370,7 +385,7 @@ escrow_slots_forget_table(Oid pool_table)
 
 	for (int i = 0; i < count; i++)
 	{
-		EscrowSlot *slot = &shared->slots[i];
+		EscrowSlot *slot = escrow_slot_number(i);
 
 		if (slot->used && slot->key.database == MyDatabaseId &&
 			slot->key.pool_table == pool_table && escrow_slot_evict(slot, 0))
@@ -390,7 +405,13 @@ EscrowSlot *
 escrow_slot_number(int number)
 {
 	Assert(number >= 0 && number < fcfs_max_pools);
-	return &shared->slots[number];
+	return &shared->slots[number].slot;
+}
+
+static uint32
+escrow_number_of_slot(const EscrowSlot *slot)
+{
+	return (const EscrowSlotPadded *) slot - shared->slots;
 }
 
 /*
@@ -405,7 +426,7 @@ escrow_holder_set(int position, const EscrowSlot *slot, bool holds_units)
 	if (shared == NULL || position >= ESCROW_HOLDINGS)
 		return;
 	if (slot)
-		number = (slot - shared->slots) | (holds_units ? ESCROW_HOLDS_UNITS : 0);
+		number = escrow_number_of_slot(slot) | (holds_units ? ESCROW_HOLDS_UNITS : 0);
 	holders[compat_my_proc_number()].slots[position] = number;
 }
 
@@ -440,7 +461,7 @@ escrow_holds(const EscrowHolder *holder, uint32 number, bool any_pin)
 bool
 escrow_find_holder(const EscrowSlot *slot, bool any_pin, VirtualTransactionId *holder, int *pid)
 {
-	uint32 number = slot - shared->slots;
+	uint32 number = escrow_number_of_slot(slot);
 	int best = 0;
 
 	for (uint32 i = 0; i < ProcGlobal->allProcCount && best < 2; i++)

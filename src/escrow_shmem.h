@@ -60,7 +60,7 @@ typedef struct EscrowSlot
  * Written by its backend alone, in the order of its ledger; read by others
  * without a lock: a stale answer costs them one bounded wait.
  */
-#define ESCROW_HOLDINGS 32
+#define ESCROW_HOLDINGS 31 /* with count, whole cache lines: each is written all the time */
 #define ESCROW_HOLDS_UNITS ((uint32) 0x80000000)
 
 typedef struct EscrowHolder
