@@ -193,7 +193,8 @@ typedef struct CallScan
 	CustomScanState custom;
 	Operation *operation;
 	Oid owner;
-	ExprState *arguments[OPERATION_MAX_ARGS + 1];
+	NullableDatum constants[OPERATION_MAX_ARGS + 1];
+	ExprState *expressions[OPERATION_MAX_ARGS + 1]; /* NULL: it is a constant */
 	Oid types[OPERATION_MAX_ARGS + 1];
 	bool called;   /* once, however often it is read */
 	bool returned; /* the row, since we were told to begin anew */
@@ -217,8 +218,14 @@ begin_scan(CustomScanState *state, EState *estate pg_attribute_unused(),
 	Assert(list_length(call->args) == operation_argument_count(scan->operation));
 	foreach(cell, call->args)
 	{
-		scan->types[foreach_current_index(cell)] = exprType(lfirst(cell));
-		scan->arguments[foreach_current_index(cell)] = ExecInitExpr(lfirst(cell), &state->ss.ps);
+		int i = foreach_current_index(cell);
+		Const *constant = lfirst(cell);
+
+		scan->types[i] = exprType((Node *) constant);
+		if (IsA(constant, Const))
+			scan->constants[i] = (NullableDatum){constant->constvalue, constant->constisnull};
+		else
+			scan->expressions[i] = ExecInitExpr(lfirst(cell), &state->ss.ps);
 	}
 }
 
@@ -233,8 +240,12 @@ call_operation(CallScan *scan)
 	int save_security;
 
 	for (int i = 0; i < operation_argument_count(scan->operation); i++)
-		arguments[i].value =
-			ExecEvalExprSwitchContext(scan->arguments[i], context, &arguments[i].isnull);
+	{
+		arguments[i] = scan->constants[i];
+		if (scan->expressions[i])
+			arguments[i].value =
+				ExecEvalExprSwitchContext(scan->expressions[i], context, &arguments[i].isnull);
+	}
 	GetUserIdAndSecContext(&save_user, &save_security);
 	SetUserIdAndSecContext(scan->owner, save_security | SECURITY_LOCAL_USERID_CHANGE);
 	query_path_begin(&path);
