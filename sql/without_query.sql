@@ -144,10 +144,10 @@ SELECT test.both(format('confirm_reservation(%s)', a.id)), test.both(format('con
 FROM fcfs.reserve(7, 2, 1) AS a, fcfs.reserve(7, 1, 1) AS b;
 ALTER TABLE fcfs.reservation DROP CONSTRAINT cheap;
 -- By a function that is replaced meanwhile, which nobody tells the table.
-CREATE FUNCTION test.allows(amount bigint) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN amount < 100; END';
+CREATE FUNCTION test.allows(amount bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT amount < 100';
 ALTER TABLE fcfs.reservation ADD CONSTRAINT allowed CHECK (test.allows(amount)) NOT VALID;
 SELECT test.both('reserve(8, 1)'), test.both('reserve(8, 2)');
-CREATE OR REPLACE FUNCTION test.allows(amount bigint) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN amount >= 100; END';
+CREATE OR REPLACE FUNCTION test.allows(amount bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT amount >= 100';
 SELECT test.both('reserve(8, 1)'), test.both('reserve(8, 2)');
 ALTER TABLE fcfs.reservation DROP CONSTRAINT allowed;
 -- Columns that are worked out, and those that an administrator has added.
