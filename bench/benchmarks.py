@@ -137,31 +137,31 @@ BENCHMARKS = {
         ],
     ),
     "copy": Benchmark(
-        "COPY of 1,000,000 claims into one pool",
+        "COPY of 500,000 claims into one pool",
         COPY,
         sides={
             "COPY": Statement(
                 "COPY fcfs.coupon_issue (coupon_id, user_id) FROM :'file';",
                 rows=ISSUES,
-                each=1000000,
+                each=500000,
                 before="TRUNCATE fcfs.coupon_issue; CHECKPOINT;",
             ),
             "COPY, our triggers disabled": Statement(
                 "COPY fcfs.coupon_issue (coupon_id, user_id) FROM :'file';",
                 rows=ISSUES,
-                each=1000000,
+                each=500000,
                 before="TRUNCATE fcfs.coupon_issue; ALTER TABLE fcfs.coupon_issue DISABLE TRIGGER USER; CHECKPOINT;",
                 after="TRUNCATE fcfs.coupon_issue; ALTER TABLE fcfs.coupon_issue ENABLE TRIGGER USER;",
             ),
             "COPY, no trigger nor foreign key": Statement(
                 "COPY bench.bare_issue (coupon_id, user_id) FROM :'file';",
                 rows="SELECT count(*) FROM bench.bare_issue",
-                each=1000000,
+                each=500000,
                 before="TRUNCATE bench.bare_issue; CHECKPOINT;",
             ),
         },
         figures=[
-            Ratio("COPY of 1,000,000 claims: times longer", "COPY", "COPY, our triggers disabled", at_most=3),
+            Ratio("COPY of 500,000 claims: times longer", "COPY", "COPY, our triggers disabled", at_most=3),
             Ratio("the same", "COPY", "COPY, no trigger nor foreign key", at_most=3),
         ],
     ),

@@ -120,7 +120,7 @@ CURVES = {
             "profile of issue_coupon": Profile(ISSUE),
             "profile of issue_coupon, sold out": Profile(SOLD_OUT),
             "profile of reserve": Profile(replace(RESERVE_ONLY, world=RESERVE)),
-            "profile of enroll": Profile(replace(ENROLL_SPREAD, world=enroll_world(10000, 1000000))),
+            "profile of enroll": Profile(replace(ENROLL_SPREAD, world=enroll_world(10000, 200000))),
         },
         plots=[
             Shares(

@@ -114,7 +114,7 @@ def markdown(report, plots):
         f"{about['processors']} x {about['processor']}, {about['memory_gb']} GB.",
         "",
         f"{report['clients']} clients unless said otherwise (pgbench -j 2 -M prepared on the same machine), "
-        f"{report['rounds']} rounds of {report['seconds']} s or, of what is shown as curves, less, after {WARM_UP} s of warm-up, sides in turn. "
+        f"{report['rounds']} rounds of {report['seconds']} s, or fewer and shorter where the list of benchmarks says so, after {WARM_UP} s of warm-up, sides in turn. "
         f"Settings: {', '.join(CONF + PRELOAD_CONF)}.",
         "",
         "Claims or answers a second: median (lowest..highest round), and what one cost in microseconds of"
