@@ -13,10 +13,17 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/multirangetypes.h"
+#include "utils/numeric.h"
+#include "utils/snapmgr.h"
+#include "utils/typcache.h"
 
 #include "enrollment.h"
 #include "operation.h"
 #include "pool.h"
+#include "student.h"
+#include "table.h"
 
 /* The pool ---------------------------------------------------------------------- */
 
@@ -56,38 +63,93 @@ PoolKind section_pool = {
 	.changes_alone = section_changes_alone,
 	.changed = section_changed};
 
-/* enroll ------------------------------------------------------------------------ */
+/* What a student is enrolled in ---------------------------------------------------- */
 
-/*
- * All that the rules of enroll() need to know of student $1 and section $2 in
- * one row. "mine" is what the student is enrolled in now.
- */
-static CachedQuery judge_enroll = {
-	"SELECT st.id IS NOT NULL, t.enroll_opens_at, t.enroll_closes_at, s.strict_order,"
-	" s.term_id, s.course_id, c.credits, s.schedule,"
-	" mine.section_id,"
-	" (SELECT max(g.points) FROM fcfs.grade g WHERE g.student_id = $1 AND g.course_id = "
-	"s.course_id)"
-	" >= t.retake_cutoff,"
-	" mine.credits + c.credits > coalesce(st.max_credits, t.max_credits),"
-	" format('%s of %s credits are taken, the section has %s',"
-	" mine.credits, coalesce(st.max_credits, t.max_credits), c.credits),"
-	" mine.conflict_id"
-	" FROM fcfs.section s"
-	" JOIN fcfs.term t ON t.id = s.term_id"
-	" JOIN fcfs.course c ON c.id = s.course_id"
-	" LEFT JOIN fcfs.student st ON st.id = $1"
-	" CROSS JOIN LATERAL ("
-	" SELECT min(e.section_id) FILTER (WHERE e.term_id = s.term_id AND e.course_id = s.course_id) "
-	"AS section_id,"
-	" coalesce(sum(e.credits) FILTER (WHERE e.term_id = s.term_id), 0) AS credits,"
-	" min(e.section_id) FILTER (WHERE e.schedule && s.schedule) AS conflict_id"
-	" FROM fcfs.enrollment e WHERE e.student_id = $1 AND e.status = 'enrolled') AS mine"
-	" WHERE s.id = $2",
-	2,
-	{INT8OID, INT8OID},
-	NULL,
-	0};
+typedef enum EnrollmentColumn
+{
+	ENROLLMENT_ID,
+	ENROLLMENT_STUDENT_ID,
+	ENROLLMENT_SECTION_ID,
+	ENROLLMENT_TERM_ID,
+	ENROLLMENT_COURSE_ID,
+	ENROLLMENT_CREDITS,
+	ENROLLMENT_SCHEDULE,
+	ENROLLMENT_STATUS,
+	ENROLLMENT_ARRIVED_AT
+} EnrollmentColumn;
+
+/* The student is there: see student.c; so is the section, which is pinned. */
+static Table enrollments = {
+	.name = "enrollment",
+	.columns = {"id", "student_id", "section_id", "term_id", "course_id", "credits", "schedule",
+				"status", "arrived_at"},
+	.indexes = {"enrollment_once_a_course"},
+	.ensured = {"enrollment_student_id_fkey", "enrollment_section_id_fkey"}};
+
+/* What one is enrolled in, seen from a section. */
+typedef struct Timetable
+{
+	bool in_course; /* of the section, in its term */
+	int64 same_section;
+	Datum credits; /* numeric, taken in its term */
+	bool clashes;  /* with its calendar */
+	int64 clash_section;
+} Timetable;
+
+static bool
+overlap(Datum calendar, Datum other)
+{
+	static TypeCacheEntry *type = NULL;
+
+	if (type == NULL)
+		type = lookup_type_cache(TSTZMULTIRANGEOID, TYPECACHE_MULTIRANGE_INFO);
+	return multirange_overlaps_multirange_internal(type->rngtype, DatumGetMultirangeTypeP(calendar),
+												   DatumGetMultirangeTypeP(other));
+}
+
+/* Notes one of the sections that a student is enrolled in. */
+static void
+note_enrollment(Timetable *timetable, const TableRead *row, const SectionDefinition *section)
+{
+	int64 section_id = table_read_int64(row, ENROLLMENT_SECTION_ID);
+	bool isnull;
+
+	if (!pool_text_is(table_read_value(row, ENROLLMENT_STATUS, &isnull), "enrolled"))
+		return;
+	if (table_read_int64(row, ENROLLMENT_TERM_ID) == section->term_id)
+	{
+		timetable->credits = DirectFunctionCall2(
+			numeric_add, timetable->credits, table_read_value(row, ENROLLMENT_CREDITS, &isnull));
+		if (table_read_int64(row, ENROLLMENT_COURSE_ID) == section->course_id)
+		{
+			timetable->in_course = true;
+			timetable->same_section = section_id;
+		}
+	}
+	if ((!timetable->clashes || section_id < timetable->clash_section) &&
+		overlap(table_read_value(row, ENROLLMENT_SCHEDULE, &isnull), section->schedule))
+	{
+		timetable->clashes = true;
+		timetable->clash_section = section_id;
+	}
+}
+
+static Timetable
+read_timetable(const Student *student, const SectionDefinition *section, Snapshot snapshot)
+{
+	static const int columns[] = {ENROLLMENT_STUDENT_ID};
+	Datum keys[] = {Int64GetDatum(student->id)};
+	Timetable timetable = {.credits = NumericGetDatum(int64_to_numeric(0))};
+	TableRead read;
+
+	table_read_begin(&read, &enrollments, 0, snapshot, lengthof(keys), columns, keys);
+	while (table_read_next(&read))
+		note_enrollment(&timetable, &read, section);
+	table_read_end(&read);
+	return timetable;
+}
+
+/* Refusing ---------------------------------------------------------------------------- */
 
 static CachedQuery find_student = {
 	"SELECT 1 FROM fcfs.student s WHERE s.id = $1", 1, {INT8OID}, NULL, 0};
@@ -97,15 +159,6 @@ static CachedQuery name_section = {
 	" FROM fcfs.section s JOIN fcfs.course c ON c.id = s.course_id WHERE s.id = $1",
 	1,
 	{INT8OID},
-	NULL,
-	0};
-
-static CachedQuery insert_enrollment = {
-	"INSERT INTO fcfs.enrollment (student_id, section_id, term_id, course_id, credits, schedule, "
-	"arrived_at)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
-	7,
-	{INT8OID, INT8OID, INT8OID, INT8OID, NUMERICOID, TSTZMULTIRANGEOID, TIMESTAMPTZOID},
 	NULL,
 	0};
 
@@ -131,53 +184,92 @@ refuse_missing_section(Call *call, int64 student_id, int64 section_id)
 	return call_refuse(call, REFUSAL_COURSE_NOT_FOUND, "section " INT64_FORMAT, section_id);
 }
 
-/* The rules before capacity, on the row of judge_enroll. */
-static bool
-judge_rules(Call *call, int64 student_id)
+/* Pins the section of a call; NULL if the call is answered. */
+static const SectionDefinition *
+pin_section(Call *call, int64 student_id, int64 section_id, EscrowEntry **entry)
 {
-	int64 same_course = query_int64(0, 9, 0);
-	int64 conflict = query_int64(0, 13, 0);
-	bool isnull;
+	const SectionDefinition *section = NULL;
+	RefusalCode refused = pool_pin(&section_pool, section_id, entry);
 
-	if (!query_bool(0, 1))
+	if (refused == REFUSAL_NONE)
+		section = section_definition(*entry, section_id);
+	if (section)
+		return section;
+	if (refused == REFUSAL_NONE || refused == REFUSAL_COURSE_NOT_FOUND)
+		(void) refuse_missing_section(call, student_id, section_id);
+	else
+		(void) call_refuse(call, refused, NULL);
+	return NULL;
+}
+
+/* enroll ------------------------------------------------------------------------ */
+
+/* As SQL shows it. */
+static const char *
+numeric_text(Datum number)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, number));
+}
+
+/* Would the student have more credits in the term than they may? */
+static bool
+judge_credits(Call *call, const Student *student, const SectionDefinition *section,
+			  const Timetable *timetable)
+{
+	Datum limit = student->has_limit ? student->max_credits : section->max_credits;
+	Datum sum = DirectFunctionCall2(numeric_add, timetable->credits, section->credits);
+
+	if (!DatumGetBool(DirectFunctionCall2(numeric_gt, sum, limit)))
+		return true;
+	return call_refuse(
+		call, REFUSAL_CREDIT_LIMIT_EXCEEDED, "%s of %s credits are taken, the section has %s",
+		numeric_text(timetable->credits), numeric_text(limit), numeric_text(section->credits));
+}
+
+/* The rules before capacity, all on one snapshot. */
+static bool
+judge_enroll(Call *call, const SectionDefinition *section, Snapshot newest)
+{
+	int64 student_id = call->arguments[0];
+	Student student;
+	Timetable timetable;
+
+	if (!student_find(&student, student_id, newest))
 		return call_refuse(call, REFUSAL_STUDENT_NOT_FOUND, "student " INT64_FORMAT, student_id);
-	if (call->arrived_at < query_time(0, 2, DT_NOEND))
+	if (call->arrived_at < section->enroll_opens_at)
 		return call_refuse(call, REFUSAL_ENROLLMENT_NOT_STARTED, NULL);
-	if (call->arrived_at >= query_time(0, 3, DT_NOBEGIN))
+	if (call->arrived_at >= section->enroll_closes_at)
 		return call_refuse(call, REFUSAL_ENROLLMENT_CLOSED, NULL);
-	(void) query_value(0, 9, &isnull);
-	if (!isnull)
+	timetable = read_timetable(&student, section, newest);
+	if (timetable.in_course)
 		return call_refuse(call, REFUSAL_ALREADY_ENROLLED, "enrolled in %s",
-						   section_name(same_course));
-	if (query_bool(0, 10))
+						   section_name(timetable.same_section));
+	if (section->retake_is_bounded &&
+		student_has_points(&student, section->course_id, section->retake_cutoff, newest))
 		return call_refuse(call, REFUSAL_REENROLL_NOT_ALLOWED, NULL);
-	if (query_bool(0, 11))
-		return call_refuse(call, REFUSAL_CREDIT_LIMIT_EXCEEDED, "%s",
-						   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 12));
-	(void) query_value(0, 13, &isnull);
-	if (!isnull)
+	if (!judge_credits(call, &student, section, &timetable))
+		return false;
+	if (timetable.clashes)
 		return call_refuse(call, REFUSAL_SCHEDULE_CONFLICT, "clashes with %s",
-						   section_name(conflict));
+						   section_name(timetable.clash_section));
 	return true;
 }
 
 /* Writes the enrollment; section is what it copies. */
 static int64
-write_enrollment(const Call *call, int64 student_id, int64 section_id,
-				 const SectionDefinition *section)
+write_enrollment(const Call *call, const SectionDefinition *section)
 {
-	Datum values[7];
+	TableRow row = {0};
 
-	values[0] = Int64GetDatum(student_id);
-	values[1] = Int64GetDatum(section_id);
-	values[2] = Int64GetDatum(section->term_id);
-	values[3] = Int64GetDatum(section->course_id);
-	values[4] = section->credits;
-	values[5] = section->schedule;
-	values[6] = TimestampTzGetDatum(call->arrived_at);
-	query_must_see(&find_student, values);
-	query_wrote_one(query_write(&insert_enrollment, values, NULL), "enrollment");
-	return query_int64(0, 1, 0);
+	table_row_set(&row, ENROLLMENT_STUDENT_ID, Int64GetDatum(call->arguments[0]));
+	table_row_set(&row, ENROLLMENT_SECTION_ID, Int64GetDatum(call->arguments[1]));
+	table_row_set(&row, ENROLLMENT_TERM_ID, Int64GetDatum(section->term_id));
+	table_row_set(&row, ENROLLMENT_COURSE_ID, Int64GetDatum(section->course_id));
+	table_row_set(&row, ENROLLMENT_CREDITS, section->credits);
+	table_row_set(&row, ENROLLMENT_SCHEDULE, section->schedule);
+	table_row_set(&row, ENROLLMENT_ARRIVED_AT, TimestampTzGetDatum(call->arrived_at));
+	query_must_see(&find_student, &row.values[ENROLLMENT_STUDENT_ID]);
+	return DatumGetInt64(table_insert(&enrollments, &row, "enrollment"));
 }
 
 /* enroll(student_id, section_id) */
@@ -186,32 +278,29 @@ run_enroll(Call *call)
 {
 	int64 student_id = call->arguments[0];
 	int64 section_id = call->arguments[1];
-	Datum values[2] = {Int64GetDatum(student_id), Int64GetDatum(section_id)};
 	const SectionDefinition *section;
 	EscrowEntry *entry;
+	Snapshot newest;
 	RefusalCode refused;
 	uint64 counted;
 	int64 id;
+	bool granted;
 
 	if (!call_begin(call, LOCK_STUDENT, student_id))
 		return false;
-	refused = pool_pin(&section_pool, section_id, &entry);
-	if (refused == REFUSAL_COURSE_NOT_FOUND)
-		return refuse_missing_section(call, student_id, section_id);
-	if (refused != REFUSAL_NONE)
-		return call_refuse(call, refused, NULL);
-	if (query_read(&judge_enroll, values, NULL, 1) == 0)
-		return refuse_missing_section(call, student_id, section_id);
-	if (!judge_rules(call, student_id))
-		return false;
-	section = section_definition(entry, section_id);
+	section = pin_section(call, student_id, section_id, &entry);
 	if (section == NULL)
-		return refuse_missing_section(call, student_id, section_id);
+		return false;
+	newest = table_newest();
+	granted = judge_enroll(call, section, newest);
+	UnregisterSnapshot(newest);
+	if (!granted)
+		return false;
 	refused = pool_claim(&section_pool, entry, section_id, section->strict_order, 1, NULL);
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, "section " INT64_FORMAT, section_id);
 	counted = pool_rows_counted();
-	id = write_enrollment(call, student_id, section_id, section);
+	id = write_enrollment(call, section);
 	pool_claim_written(entry, counted);
 	return call_done(call, id);
 }
@@ -226,23 +315,6 @@ OPERATION_FACES(enroll, enroll);
 
 /* cancel_enrollment --------------------------------------------------------------- */
 
-/* By the calendar of the term: is student $1 enrolled in section $2, and is
- * $3 past the last day to cancel? */
-static CachedQuery judge_cancel = {
-	"SELECT st.id IS NOT NULL, e.id,"
-	" ($3 AT TIME ZONE t.time_zone)::date > t.starts_on - t.cancel_days,"
-	" t.starts_on - t.cancel_days"
-	" FROM fcfs.section s"
-	" JOIN fcfs.term t ON t.id = s.term_id"
-	" LEFT JOIN fcfs.student st ON st.id = $1"
-	" LEFT JOIN fcfs.enrollment e ON e.student_id = $1 AND e.section_id = s.id"
-	" AND e.term_id = s.term_id AND e.course_id = s.course_id AND e.status = 'enrolled'"
-	" WHERE s.id = $2",
-	3,
-	{INT8OID, INT8OID, TIMESTAMPTZOID},
-	NULL,
-	0};
-
 static CachedQuery end_enrollment = {"UPDATE fcfs.enrollment e SET status = 'cancelled', ended_at "
 									 "= $2 WHERE e.id = $1 AND e.status = 'enrolled'",
 									 2,
@@ -250,44 +322,89 @@ static CachedQuery end_enrollment = {"UPDATE fcfs.enrollment e SET status = 'can
 									 NULL,
 									 0};
 
+/* The enrollment of a student in a section, if there is one. */
+static bool
+find_enrollment(int64 student_id, int64 section_id, const SectionDefinition *section,
+				Snapshot snapshot, int64 *enrollment_id)
+{
+	static const int columns[] = {ENROLLMENT_STUDENT_ID, ENROLLMENT_TERM_ID, ENROLLMENT_COURSE_ID};
+	Datum keys[] = {Int64GetDatum(student_id), Int64GetDatum(section->term_id),
+					Int64GetDatum(section->course_id)};
+	TableRead read;
+	bool found = false;
+	bool isnull;
+
+	table_read_begin(&read, &enrollments, 0, snapshot, lengthof(keys), columns, keys);
+	while (!found && table_read_next(&read))
+	{
+		found = table_read_int64(&read, ENROLLMENT_SECTION_ID) == section_id &&
+				pool_text_is(table_read_value(&read, ENROLLMENT_STATUS, &isnull), "enrolled");
+		*enrollment_id = table_read_int64(&read, ENROLLMENT_ID);
+	}
+	table_read_end(&read);
+	return found;
+}
+
+/* Is it too late to cancel, by the calendar of the term? */
+static bool
+judge_last_day(Call *call, const SectionDefinition *section)
+{
+	Datum local = DirectFunctionCall2(timestamptz_zone, section->time_zone,
+									  TimestampTzGetDatum(call->arrived_at));
+	DateADT today = DatumGetDateADT(DirectFunctionCall1(timestamp_date, local));
+
+	if (today <= section->last_day)
+		return true;
+	return call_refuse(
+		call, REFUSAL_CANCELLATION_DEADLINE_PASSED, "the last day was %s",
+		DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(section->last_day))));
+}
+
+/* The rules of cancelling, on one snapshot; which enrollment it is. */
+static bool
+judge_cancel(Call *call, const SectionDefinition *section, Snapshot newest, int64 *enrollment_id)
+{
+	int64 student_id = call->arguments[0];
+	int64 section_id = call->arguments[1];
+	Student student;
+
+	if (!student_find(&student, student_id, newest))
+		return call_refuse(call, REFUSAL_STUDENT_NOT_FOUND, "student " INT64_FORMAT, student_id);
+	if (!find_enrollment(student_id, section_id, section, newest, enrollment_id))
+		return call_refuse(call, REFUSAL_NOT_ENROLLED,
+						   "student " INT64_FORMAT ", section " INT64_FORMAT, student_id,
+						   section_id);
+	return judge_last_day(call, section);
+}
+
 /* cancel_enrollment(student_id, section_id) */
 static bool
 run_cancel_enrollment(Call *call)
 {
-	int64 student_id = call->arguments[0];
-	int64 section_id = call->arguments[1];
-	Datum values[3] = {Int64GetDatum(student_id), Int64GetDatum(section_id),
-					   TimestampTzGetDatum(call->arrived_at)};
+	const SectionDefinition *section;
 	EscrowEntry *entry;
-	RefusalCode refused;
-	Datum enrollment;
-	bool not_enrolled;
+	Snapshot newest;
+	Datum values[2];
+	int64 enrollment_id = 0;
+	bool granted;
 
-	if (!call_begin(call, LOCK_STUDENT, student_id))
+	if (!call_begin(call, LOCK_STUDENT, call->arguments[0]))
 		return false;
-	refused = pool_pin(&section_pool, section_id, &entry);
-	if (refused == REFUSAL_COURSE_NOT_FOUND || query_read(&judge_cancel, values, NULL, 1) == 0)
-		return refuse_missing_section(call, student_id, section_id);
-	if (refused != REFUSAL_NONE)
-		return call_refuse(call, refused, NULL);
-	if (!query_bool(0, 1))
-		return call_refuse(call, REFUSAL_STUDENT_NOT_FOUND, "student " INT64_FORMAT, student_id);
-	enrollment = query_value(0, 2, &not_enrolled);
-	if (not_enrolled)
-		return call_refuse(call, REFUSAL_NOT_ENROLLED,
-						   "student " INT64_FORMAT ", section " INT64_FORMAT, student_id,
-						   section_id);
-	if (query_bool(0, 3))
-		return call_refuse(call, REFUSAL_CANCELLATION_DEADLINE_PASSED, "the last day was %s",
-						   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 4));
-
-	values[0] = enrollment;
+	section = pin_section(call, call->arguments[0], call->arguments[1], &entry);
+	if (section == NULL)
+		return false;
+	newest = table_newest();
+	granted = judge_cancel(call, section, newest, &enrollment_id);
+	UnregisterSnapshot(newest);
+	if (!granted)
+		return false;
+	values[0] = Int64GetDatum(enrollment_id);
 	values[1] = TimestampTzGetDatum(call->arrived_at);
 	if (query_write(&end_enrollment, values, NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not serialize access due to concurrent update of an enrollment")));
-	return call_done(call, DatumGetInt64(enrollment));
+	return call_done(call, enrollment_id);
 }
 
 static Operation cancel_enrollment = {

@@ -217,6 +217,14 @@ CREATE TRIGGER definition_changed BEFORE UPDATE OR DELETE ON fcfs.course
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.definition_changed('course');
 CREATE TRIGGER definition_changed BEFORE UPDATE OR DELETE ON fcfs.section
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.definition_changed('section');
+CREATE FUNCTION fcfs.student_changed()
+RETURNS trigger
+LANGUAGE C SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'fcfs_student_changed';
+COMMENT ON FUNCTION fcfs.student_changed() IS
+    'Trigger: who takes a student away waits for functions that enroll them, and they for it.';
+
 CREATE TRIGGER pool_changed AFTER INSERT OR UPDATE OR DELETE ON fcfs.section
     FOR EACH ROW EXECUTE FUNCTION fcfs.pool_changed();
 CREATE TRIGGER enrollment_fill BEFORE INSERT OR UPDATE
@@ -226,6 +234,8 @@ CREATE TRIGGER claim_changed AFTER INSERT OR DELETE OR UPDATE ON fcfs.enrollment
     FOR EACH ROW EXECUTE FUNCTION fcfs.claim_changed();
 CREATE TRIGGER claims_truncated AFTER TRUNCATE ON fcfs.enrollment
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.claims_truncated();
+CREATE TRIGGER student_changed BEFORE UPDATE OR DELETE ON fcfs.student
+    FOR EACH ROW EXECUTE FUNCTION fcfs.student_changed();
 
 CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.term
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.ids_brought();

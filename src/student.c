@@ -1,0 +1,169 @@
+/*
+ * student.c
+ *
+ * Students and their grades, read for the rules of enrolment; and what keeps a
+ * student there for as long as somebody enrols them.
+ *
+ * An enrollment that a function writes is not looked at by its foreign key to
+ * the student: the function has seen the student under the student's lock. Who
+ * deletes a student, or gives them another id, takes that lock before the row
+ * goes. So either the enrollment is committed by then, and the foreign key's own
+ * check finds it; or the function comes later, and finds no student. With very
+ * many students the table of enrollments is locked instead, as every function
+ * locks it for itself before it looks for the student.
+ *
+ * The row is locked already when the student's lock is waited for. Functions lock
+ * no row of a student, unless triggers of others have their enrollments written by
+ * a query: then the two can meet crosswise, and the deadlock detector decides.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/fmgrprotos.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "lock.h"
+#include "pool.h"
+#include "refusal.h"
+#include "student.h"
+#include "table.h"
+#include "trigger.h"
+
+/* Locks of students that one transaction may take because they go. */
+#define MAX_LEAVING 64
+
+/* Reading ------------------------------------------------------------------------- */
+
+typedef enum StudentColumn
+{
+	STUDENT_ID,
+	STUDENT_MAX_CREDITS
+} StudentColumn;
+
+static Table students = {
+	.name = "student", .columns = {"id", "max_credits"}, .indexes = {"student_pkey"}};
+
+typedef enum GradeColumn
+{
+	GRADE_STUDENT_ID,
+	GRADE_COURSE_ID,
+	GRADE_POINTS
+} GradeColumn;
+
+static Table grades = {
+	.name = "grade", .columns = {"student_id", "course_id", "points"}, .indexes = {"grade_pkey"}};
+
+/* The student with that id; false if there is none. */
+bool
+student_find(Student *student, int64 id, Snapshot snapshot)
+{
+	static const int columns[] = {STUDENT_ID};
+	Datum keys[] = {Int64GetDatum(id)};
+	TableRead read;
+	bool found;
+	bool isnull;
+
+	table_read_begin(&read, &students, 0, snapshot, lengthof(keys), columns, keys);
+	found = table_read_next(&read);
+	if (found)
+	{
+		Datum limit = table_read_value(&read, STUDENT_MAX_CREDITS, &isnull);
+
+		student->id = id;
+		student->has_limit = !isnull;
+		student->max_credits = isnull ? (Datum) 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(limit));
+	}
+	table_read_end(&read);
+	return found;
+}
+
+/* Has the student a grade of that many points, or more, in a course? */
+bool
+student_has_points(const Student *student, int64 course_id, Datum points, Snapshot snapshot)
+{
+	static const int columns[] = {GRADE_STUDENT_ID, GRADE_COURSE_ID};
+	Datum keys[] = {Int64GetDatum(student->id), Int64GetDatum(course_id)};
+	TableRead read;
+	bool has = false;
+	bool isnull;
+
+	table_read_begin(&read, &grades, 0, snapshot, lengthof(keys), columns, keys);
+	while (!has && table_read_next(&read))
+		has = DatumGetBool(DirectFunctionCall2(
+			numeric_ge, table_read_value(&read, GRADE_POINTS, &isnull), points));
+	table_read_end(&read);
+	return has;
+}
+
+/* Leaving ------------------------------------------------------------------------------ */
+
+/* Keeps functions from enrolling a student, to the end of the transaction. */
+static LockAnswer
+lock_leaving(int64 student_id)
+{
+	static LocalTransactionId leaving_in = InvalidLocalTransactionId;
+	static int leaving = 0;
+
+	if (leaving_in != compat_my_lxid())
+	{
+		leaving_in = compat_my_lxid();
+		leaving = 0;
+	}
+	if (leaving < MAX_LEAVING)
+	{
+		leaving++;
+		return lock_acquire((LockName){LOCK_STUDENT, student_id}, ExclusiveLock);
+	}
+	pool_resolve(&section_pool);
+	return lock_table(section_pool.escrow.claim_table, ShareRowExclusiveLock);
+}
+
+/* Does the statement take the id away? */
+static bool
+student_leaves(const TriggerData *trigger, int64 student_id)
+{
+	bool isnull;
+
+	return TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ||
+		   DatumGetInt64(pool_column(trigger->tg_newtuple, RelationGetDescr(trigger->tg_relation),
+									 "id", &isnull)) != student_id;
+}
+
+static void
+student_change(const TriggerData *trigger)
+{
+	bool isnull;
+	int64 student_id = DatumGetInt64(
+		pool_column(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation), "id", &isnull));
+
+	if (!student_leaves(trigger, student_id))
+		return;
+	switch (lock_leaving(student_id))
+	{
+		case LOCK_GRANTED:
+			return;
+		case LOCK_CROWDED:
+			refusal_raise(REFUSAL_TOO_MANY_WAITERS, NULL);
+		case LOCK_TIMED_OUT:
+			break;
+	}
+	refusal_raise(REFUSAL_LOCK_TIMEOUT, NULL);
+}
+
+PG_FUNCTION_INFO_V1(fcfs_student_changed);
+
+/* BEFORE UPDATE OR DELETE ROW trigger of fcfs.student. */
+Datum
+fcfs_student_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger =
+		trigger_check(fcinfo, TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
+					  TRIGGER_BY(TRIGGER_EVENT_UPDATE) | TRIGGER_BY(TRIGGER_EVENT_DELETE),
+					  "a BEFORE UPDATE OR DELETE ROW");
+
+	trigger_check_table(trigger, "student");
+	pool_run_trigger(trigger, student_change);
+	return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple
+																	  : trigger->tg_trigtuple);
+}
