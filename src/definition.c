@@ -36,6 +36,7 @@
 #include "definition.h"
 #include "plan_cache.h"
 #include "pool.h"
+#include "test_point.h"
 #include "trigger.h"
 
 /* A kind keeps no more than about that many bytes: 5,000 sections and more. */
@@ -134,6 +135,7 @@ read_committed(DefinitionKind *kind, EscrowEntry *entry, int64 id)
 {
 	KeptDefinition *kept;
 	KeptDefinition seen = {.id = id, .kept_in = compat_my_lxid()};
+	Snapshot snapshot;
 	bool keep;
 
 	make_room(kind);
@@ -142,8 +144,10 @@ read_committed(DefinitionKind *kind, EscrowEntry *entry, int64 id)
 	list_kind(kind);
 	seen.version = escrow_facts_version(entry);
 	seen.generation = generation;
-	seen.definition = read_definition(kind, id, query_newest_of_others(),
-									  keep ? kind->context : CurrentMemoryContext);
+	snapshot = query_newest_of_others();
+	TEST_POINT("defined");
+	seen.definition =
+		read_definition(kind, id, snapshot, keep ? kind->context : CurrentMemoryContext);
 	if (seen.definition && keep)
 	{
 		kept = hash_search(kind->entries, &id, HASH_ENTER, NULL);

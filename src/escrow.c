@@ -288,6 +288,13 @@ escrow_available(EscrowEntry *entry)
 	return remaining + Max(entry->sums.pending, 0);
 }
 
+/* Is anything kept of a pool's definition at all? */
+bool
+escrow_keeps_facts(void)
+{
+	return escrow_shared();
+}
+
 /* Are the facts of the pool, as we see them, nobody else's business? */
 bool
 escrow_facts_are_own(const EscrowEntry *entry)

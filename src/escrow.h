@@ -100,6 +100,7 @@ extern void escrow_prepay(EscrowEntry *entry, int64 units);
 extern int64 escrow_use_prepaid(EscrowEntry *entry, int64 units);
 
 extern int64 escrow_available(EscrowEntry *entry);
+extern bool escrow_keeps_facts(void);
 extern bool escrow_facts_are_own(const EscrowEntry *entry);
 extern bool escrow_facts(EscrowEntry *entry, EscrowFacts *facts, uint64 *version);
 extern void escrow_facts_keep(EscrowEntry *entry, const EscrowFacts *facts, uint64 version);

@@ -109,7 +109,11 @@ FROM (VALUES
     ('reservation_line', '{claim_changed,claims_truncated}'),
     ('coupon', '{pool_changed,ids_brought}'),
     ('item', '{definition_changed,pool_changed,ids_brought}'),
-    ('event', '{definition_changed,ids_brought}')) AS t (relation, triggers);
+    ('event', '{definition_changed,ids_brought}'),
+    ('term', '{schedule_changed,definition_changed,ids_brought}'),
+    ('course', '{definition_changed,ids_brought}'),
+    ('section', '{pool_changed,definition_changed,schedule_changed,ids_brought}'),
+    ('student', '{student_changed,ids_brought}')) AS t (relation, triggers);
 SELECT has_trigger('fcfs', 'section', 'pool_changed', 'section: changes of capacity are counted');
 SELECT has_trigger('fcfs', 'reservation', 'reservation_changed', 'reservation: its lines follow it');
 SELECT is_empty(
