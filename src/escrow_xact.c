@@ -36,25 +36,6 @@ typedef struct EscrowChange
 	EscrowSums sums;
 } EscrowChange;
 
-/* A claim table that we have locked against everybody else; in the order of
- * locking, the unused ones at the end. */
-typedef struct EscrowGate
-{
-	Oid claim_table;
-	Oid pool_table;
-	int level;           /* 0: unused */
-	int truncated_level; /* 0: not truncated */
-} EscrowGate;
-
-/* A wait we are in, to be taken back if it ends in an error. There are several
- * when somebody's trigger, called by what we do while we wait, waits as well. */
-typedef struct EscrowWaiting
-{
-	EscrowSlot *slot;
-	int level;
-	bool in_line;
-} EscrowWaiting;
-
 typedef struct EntryIndex
 {
 	EscrowKey key;
@@ -63,7 +44,6 @@ typedef struct EntryIndex
 
 #define LEDGER_SMALL 8 /* up to here a linear search is fine */
 #define LEDGER_KEEP 64 /* more than this is freed at the end */
-#define MAX_GATES 8
 
 static EscrowEntry **entries = NULL;
 static int entry_count = 0;
@@ -74,11 +54,6 @@ static int local_count = 0;
 static EscrowChange *changes = NULL;
 static int change_count = 0;
 static int change_room = 0;
-
-static EscrowGate gates[MAX_GATES];
-static EscrowWaiting *waits = NULL;
-static int wait_count = 0;
-static int wait_room = 0;
 
 /* Looking up and adding ------------------------------------------------------ */
 
@@ -110,7 +85,7 @@ ledger_find(const EscrowKey *key)
 bool
 ledger_is_empty(void)
 {
-	return entry_count == 0 && gates[0].level == 0;
+	return entry_count == 0 && !ledger_has_gates();
 }
 
 static void
@@ -139,8 +114,8 @@ build_index(void)
 }
 
 /* An array, made larger if it has no room for one more. */
-static void *
-with_room(void *array, int count, int *room, Size size)
+void *
+ledger_with_room(void *array, int count, int *room, Size size)
 {
 	if (count < *room)
 		return array;
@@ -172,8 +147,8 @@ ledger_reserve(void)
 	}
 	if (entries[entry_count] == NULL)
 		entries[entry_count] = MemoryContextAllocZero(TopMemoryContext, sizeof(EscrowEntry));
-	changes = with_room(changes, change_count, &change_room, sizeof(EscrowChange));
-	waits = with_room(waits, wait_count, &wait_room, sizeof(EscrowWaiting));
+	changes = ledger_with_room(changes, change_count, &change_room, sizeof(EscrowChange));
+	ledger_wait_reserve();
 	if (entry_count == LEDGER_SMALL && entry_index == NULL)
 		build_index();
 }
@@ -286,78 +261,6 @@ ledger_froze(EscrowEntry *entry)
 	entry->frozen_level = GetCurrentTransactionNestLevel();
 }
 
-/* Notes that we have locked a claim table against everybody else. */
-void
-ledger_gate(Oid claim_table, Oid pool_table, bool truncated)
-{
-	int level = GetCurrentTransactionNestLevel();
-	int i = 0;
-
-	while (gates[i].level > 0 && gates[i].claim_table != claim_table)
-	{
-		if (++i == MAX_GATES)
-			elog(ERROR, "too many claim tables");
-	}
-	if (gates[i].level == 0)
-		gates[i] = (EscrowGate){claim_table, pool_table, level, 0};
-	if (truncated && gates[i].truncated_level == 0)
-		gates[i].truncated_level = level;
-}
-
-/* Have we locked this claim table, and was it truncated? */
-bool
-ledger_has_gate(Oid claim_table, bool *truncated)
-{
-	for (int i = 0; i < MAX_GATES; i++)
-	{
-		if (gates[i].level > 0 && gates[i].claim_table == claim_table)
-		{
-			*truncated = gates[i].truncated_level > 0;
-			return true;
-		}
-	}
-	*truncated = false;
-	return false;
-}
-
-/* Waiting ------------------------------------------------------------------------ */
-
-/* Counts us among those who sleep on a slot, and among those in line for it.
- * Room for it was reserved. */
-void
-ledger_wait_begin(EscrowSlot *slot, bool in_line)
-{
-	Assert(wait_count < wait_room);
-	SpinLockAcquire(&slot->mutex);
-	slot->waiters++;
-	slot->queue += in_line ? 1 : 0;
-	SpinLockRelease(&slot->mutex);
-	waits[wait_count++] = (EscrowWaiting){slot, GetCurrentTransactionNestLevel(), in_line};
-}
-
-/* The wait that was begun last is over. */
-void
-ledger_wait_end(void)
-{
-	EscrowWaiting *wait = &waits[--wait_count];
-	EscrowSlot *slot = wait->slot;
-
-	Assert(wait_count >= 0);
-	SpinLockAcquire(&slot->mutex);
-	Assert(slot->waiters > 0 && (!wait->in_line || slot->queue > 0));
-	slot->waiters--;
-	slot->queue -= wait->in_line ? 1 : 0;
-	SpinLockRelease(&slot->mutex);
-}
-
-/* Waits that an error has ended; slices of them run one level deeper. */
-static void
-abandon_waits(int level)
-{
-	while (wait_count > 0 && waits[wait_count - 1].level >= level)
-		ledger_wait_end();
-}
-
 /* Ending --------------------------------------------------------------------------- */
 
 static void
@@ -455,12 +358,7 @@ finish_transaction(bool committed)
 		Assert(!committed || entries[i]->sums.prepaid == 0);
 		finish_entry(entries[i], committed);
 	}
-	for (int i = 0; i < MAX_GATES; i++)
-	{
-		if (gates[i].truncated_level > 0 && committed)
-			escrow_slots_forget_table(gates[i].pool_table);
-		gates[i] = (EscrowGate){InvalidOid, InvalidOid, 0, 0};
-	}
+	ledger_gates_end(committed);
 	escrow_holder_count(0);
 	entry_count = 0;
 	change_count = 0;
@@ -477,11 +375,11 @@ ledger_xact_callback(XactEvent event, void *arg pg_attribute_unused())
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PARALLEL_COMMIT: /* nothing should have come so far there, */
 		case XACT_EVENT_PARALLEL_ABORT:  /* but a pin that stays would stay for ever */
-			if (entry_count > 0 || wait_count > 0 || gates[0].level > 0)
+			if (!ledger_is_empty() || ledger_is_waiting())
 				finish_transaction(event == XACT_EVENT_COMMIT);
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			if (entry_count > 0 || gates[0].level > 0)
+			if (!ledger_is_empty())
 				ereport(ERROR,
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						 errmsg("cannot PREPARE a transaction that has claimed units of a pool"),
@@ -537,13 +435,7 @@ commit_subtransaction(int level)
 		if (entries[i]->frozen_level == level)
 			entries[i]->frozen_level--;
 	}
-	for (int i = 0; i < MAX_GATES; i++)
-	{
-		if (gates[i].level == level)
-			gates[i].level--;
-		if (gates[i].truncated_level == level)
-			gates[i].truncated_level--;
-	}
+	ledger_gates_merge(level);
 }
 
 /* Undoes one change of an aborted subtransaction. */
@@ -611,13 +503,7 @@ abort_subtransaction(int level)
 		if (entries[i]->frozen_level >= level)
 			thaw(entries[i]);
 	}
-	for (int i = 0; i < MAX_GATES && gates[i].level > 0; i++)
-	{
-		if (gates[i].truncated_level >= level)
-			gates[i].truncated_level = 0;
-		if (gates[i].level >= level)
-			gates[i].level = 0; /* and so have all after it: they came later */
-	}
+	ledger_gates_open(level);
 }
 
 static void
@@ -625,7 +511,7 @@ ledger_subxact_callback(SubXactEvent event, SubTransactionId my_subid pg_attribu
 						SubTransactionId parent_subid pg_attribute_unused(),
 						void *arg pg_attribute_unused())
 {
-	if (entry_count == 0 && wait_count == 0 && gates[0].level == 0)
+	if (ledger_is_empty() && !ledger_is_waiting())
 		return;
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 		commit_subtransaction(GetCurrentTransactionNestLevel());

@@ -49,10 +49,22 @@ extern EscrowEntry *ledger_add_own(const EscrowKind *kind, const EscrowKey *key,
 								   const EscrowBalance *balance, bool made_here);
 extern void ledger_note(EscrowEntry *entry, EscrowSums change);
 extern void ledger_froze(EscrowEntry *entry);
-extern void ledger_gate(Oid claim_table, Oid pool_table, bool truncated);
-extern bool ledger_has_gate(Oid claim_table, bool *truncated);
 extern int ledger_local_count(void);
 extern void ledger_each(Oid pool_table, void (*visit)(EscrowEntry *entry));
+extern void *ledger_with_room(void *array, int count, int *room, Size size);
+
+/* escrow_gate.c */
+extern void ledger_gate(Oid claim_table, Oid pool_table, bool truncated);
+extern bool ledger_has_gate(Oid claim_table, bool *truncated);
+extern bool ledger_has_gates(void);
+extern void ledger_gates_merge(int level);
+extern void ledger_gates_open(int level);
+extern void ledger_gates_end(bool committed);
+
+/* escrow_waiting.c */
+extern void ledger_wait_reserve(void);
+extern bool ledger_is_waiting(void);
+extern void abandon_waits(int level);
 extern void ledger_wait_begin(EscrowSlot *slot, bool in_line);
 extern void ledger_wait_end(void);
 
