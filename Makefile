@@ -33,7 +33,8 @@ memcheck: setup
 	@test/memcheck $(ONLY)
 coverage: setup
 	@test/coverage $(ONLY)
-bench: setup
+bench:
+	@scripts/setup bench
 	@bench/run
 lint: setup
 	@scripts/lint

@@ -6,6 +6,7 @@ import settings
 
 from curves import CURVES
 from declare import Benchmark, Bound, Lines, Ratio, Statement, Value, Workload, World
+from peer_benchmarks import PEERS
 from slow_commits import SLOW_COMMITS
 from workloads import (
     BARE_ISSUE,
@@ -187,6 +188,7 @@ BENCHMARKS = {
             Bound("shared memory of 10,000 pools, all in all", "all that preloading adds", at_most=4),
         ],
     ),
+    **PEERS,
     **SLOW_COMMITS,
     **CURVES,
 }

@@ -23,6 +23,7 @@ class Run:
     stolen: float = 0  # share of the processors that the machine was denied
     latency: dict = field(default_factory=dict)  # milliseconds, by percentile
     spent: dict = field(default_factory=dict)  # microseconds of a call in the server, by share
+    told: dict = field(default_factory=dict)  # other numbers that a program told
 
 
 def run(side, database, clusters, seconds, reached=None):
@@ -53,21 +54,32 @@ def run(side, database, clusters, seconds, reached=None):
 
 def run_program(side, database, clusters, seconds):
     clients = side.clients or settings.CLIENTS
+    before = count(side, database)
+    noise = Noise(clusters.pids())
+    told = json.loads(last_line(side, side.command, database, clusters, seconds))
+    calls = told.pop("calls")
+    during = noise.during(calls)
+    pgbench.use_up(database, calls, clients)
+    check_claims(side, calls, told.pop("made") if "made" in told else count(side, database) - before)
+    return Run(told.pop("rate"), latency=told.pop("latency", {}), told=told, **during)
+
+
+def prepare_program(side, database, clusters):
+    if side.prepare:
+        last_line(side, side.prepare, database, clusters, 1)
+
+
+def last_line(side, program, database, clusters, seconds):
+    """What a program of a side prints last, if it ends well."""
     env = dict(database.cluster.env, PGDATABASE=database.name)
     for service in side.services:
         env.update(clusters.service(service).variables)
-    line = [f"{TOP}/bench/{side.command[0]}", *side.command[1:], "--clients", str(clients)]
+    line = [f"{TOP}/bench/{program[0]}", *program[1:], "--clients", str(side.clients or settings.CLIENTS)]
     line += ["--seconds", str(seconds), "--warm-up", str(pgbench.WARM_UP), "--first", str(database.used + 1)]
-    before = count(side, database)
-    noise = Noise(clusters.pids())
     done = command.run(line, env=env)
     if done.returncode or not done.stdout.strip():
-        raise Failure(f"{' '.join(side.command)}: {done.stderr.strip()[-1000:]}")
-    told = json.loads(done.stdout.strip().splitlines()[-1])
-    during = noise.during(told["calls"])
-    pgbench.use_up(database, told["calls"], clients)
-    check_claims(side, told["calls"], told["made"] if "made" in told else count(side, database) - before)
-    return Run(told["rate"], **during)
+        raise Failure(f"{' '.join(program)}: {done.stderr.strip()[-1000:]}")
+    return done.stdout.strip().splitlines()[-1]
 
 
 def check_claims(side, calls, made):

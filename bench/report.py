@@ -125,10 +125,24 @@ def markdown(report, plots):
     ]
     lines += [row(result) for result in report["figures"]]
     lines += [""] + report["notes"]
+    lines += programs(report["runs"])
     for declared in plots:
         lines += ["", f"## {declared.title}", "", f"![{declared.title}]({declared.file}.svg)", ""]
         lines += plot.table(declared, report["runs"])
     return "\n".join(lines) + "\n"
+
+
+def programs(runs):
+    """What clients other than pgbench told of themselves, medians."""
+    told = {name: side for name, side in runs.items() if any(run["told"] for run in side)}
+    if not told:
+        return []
+    lines = ["", "| side | ms: p50 | p95 | p99 | what the clients told |", "|---|---|---|---|---|"]
+    for name, side in told.items():
+        cells = [short(statistics.median(run["latency"][p] for run in side)) for p in ("50", "95", "99")]
+        further = [f"{key.replace('_', ' ')} {short(statistics.median(run['told'][key] for run in side))}" for key in side[0]["told"]]
+        lines.append("| " + " | ".join([name, *cells, ", ".join(further)]) + " |")
+    return lines
 
 
 def noise_note(runs):
