@@ -19,6 +19,7 @@ const { Broken } = require('./invariants');
 const { runLoad } = require('./load');
 const { peerClass } = require('./peers');
 
+const LONGEST = 60; // seconds that anything but the load itself may take
 const HOT_LIMITS = { quota: 1000000000, opens: -86400, closes: 86400 };
 
 async function prepare(options) {
@@ -83,7 +84,13 @@ async function main() {
     if (!Object.hasOwn(COMMANDS, command ?? '')) {
         throw new Error(`commands: ${Object.keys(COMMANDS).join(' ')}`);
     }
+    // Nothing that is right waits for so long.
+    const limit = setTimeout(() => {
+        console.error(`${command} ${rest.peer}: no end in sight`);
+        process.exit(1);
+    }, 1000 * (rest.warmUp + rest.seconds + LONGEST));
     await COMMANDS[command](rest);
+    clearTimeout(limit);
 }
 
 main().catch((error) => {
