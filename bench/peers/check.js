@@ -11,7 +11,7 @@ const OPEN = { opens: -DAY, closes: DAY };
 const UNKNOWN_COUPON = 8999999999999999;
 
 // Small quotas, for the contention is at the end.
-const QUOTAS = [1, 3, 20, 150];
+const QUOTAS = [1, 7, 60];
 const CALLS_A_USER = 3;
 
 async function checkPeer(peer, clients) {
