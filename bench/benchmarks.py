@@ -51,15 +51,12 @@ BENCHMARKS = {
                 USER + "SELECT * FROM fcfs.try_issue_coupon(1, :user, '6f1c9f52-71d4-4c55-9a0e-' || :user::text);",
                 rows=ISSUES,
             ),
-            "issue_coupon, not preloaded": replace(ISSUE, world=COUPON_LOCAL),
         },
         figures=[
             Ratio("issue_coupon, one hot coupon", "issue_coupon", "bare INSERT", at_least=0.90),
             Ratio("the same", "issue_coupon", "PL/pgSQL, row lock", at_least=7),
             Ratio("the same", "issue_coupon", "PL/pgSQL, advisory lock"),
             Ratio("an idempotency key", "issue_coupon, with a key", "issue_coupon", at_least=0.7),
-            Ratio("without preloading", "issue_coupon, not preloaded", "issue_coupon"),
-            Ratio("without preloading", "issue_coupon, not preloaded", "PL/pgSQL, row lock"),
         ],
     ),
     "sold-out": Benchmark(

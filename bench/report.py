@@ -1,5 +1,6 @@
 """Figures from runs, and the table and the file that tell them."""
 
+import glob
 import json
 import os
 import platform
@@ -7,10 +8,11 @@ import statistics
 import subprocess
 
 import plot
+import shown
 from cluster import CONF, PRELOAD_CONF, TOP
 from declare import Bound
-from plot import short
 from pgbench import WARM_UP
+from shown import short
 
 OUT = f"{TOP}/build/bench"
 
@@ -114,7 +116,8 @@ def markdown(report, plots):
         f"{about['processors']} x {about['processor']}, {about['memory_gb']} GB.",
         "",
         f"{report['clients']} clients unless said otherwise (pgbench -j 2 -M prepared on the same machine), "
-        f"{report['rounds']} rounds of {report['seconds']} s, or fewer and shorter where the list of benchmarks says so, after {WARM_UP} s of warm-up, sides in turn. "
+        f"{report['rounds']} rounds of {report['seconds']} s, or fewer and shorter where the list of benchmarks"
+        f" says so, after {WARM_UP} s of warm-up, sides in turn. "
         f"Settings: {', '.join(CONF + PRELOAD_CONF)}.",
         "",
         "Claims or answers a second: median (lowest..highest round), and what one cost in microseconds of"
@@ -128,7 +131,7 @@ def markdown(report, plots):
     lines += programs(report["runs"])
     for declared in plots:
         lines += ["", f"## {declared.title}", "", f"![{declared.title}]({declared.file}.svg)", ""]
-        lines += plot.table(declared, report["runs"])
+        lines += shown.table(declared, report["runs"])
     return "\n".join(lines) + "\n"
 
 
@@ -162,14 +165,13 @@ def noise_note(runs):
     ]
 
 
-def measured(declared, runs):
-    return all(name in runs for name in plot.sides(declared))
-
-
-def write(report, plots):
+def write(report, benchmarks):
+    """The files, with the plots of which all sides were measured."""
+    plots = [declared for benchmark in benchmarks.values() for declared in benchmark.plots]
+    plots = [declared for declared in plots if all(side in report["runs"] for side in shown.sides(declared))]
     os.makedirs(OUT, exist_ok=True)
-    for name in os.listdir(OUT):
-        os.remove(f"{OUT}/{name}")
+    for old in glob.glob(f"{OUT}/*.svg") + glob.glob(f"{OUT}/result.*"):
+        os.remove(old)
     with open(f"{OUT}/result.json", "w") as file:
         json.dump(report, file, indent=1)
     for declared in plots:
