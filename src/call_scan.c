@@ -28,8 +28,10 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/explain.h"
 #include "commands/extension.h"
 #include "executor/executor.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
@@ -37,6 +39,7 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
+#include "pgstat.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -53,7 +56,8 @@ static set_rel_pathlist_hook_type previous_hook = NULL;
 
 /* Planning ---------------------------------------------------------------------------- */
 
-/* Is the function as the extension has made it? Else the server has to call it. */
+/* Is the function as the extension has made it, and does nobody look on when functions
+ * are called? Else the server has to call it. */
 static bool
 is_as_made(Form_pg_proc function, Datum settings, bool no_settings)
 {
@@ -61,7 +65,8 @@ is_as_made(Form_pg_proc function, Datum settings, bool no_settings)
 	int count;
 	bool same;
 
-	if (!function->prosecdef || no_settings ||
+	if (!function->prosecdef || function->proisstrict || no_settings ||
+		FmgrHookIsNeeded(function->oid) ||
 		getExtensionOfObject(ProcedureRelationId, function->oid) !=
 			get_extension_oid("pg_fcfs", true))
 		return false;
@@ -99,6 +104,23 @@ operation_of_function(Oid function, Oid *owner)
 	return operation;
 }
 
+/* Are columns of the outcome, of the types that they have from us, all that is wanted?
+ * An outer join that was left out leaves expressions behind. */
+static bool
+wants_columns(const RelOptInfo *rel)
+{
+	ListCell *cell;
+
+	foreach(cell, rel->reltarget->exprs)
+	{
+		Var *column = lfirst(cell);
+
+		if (!IsA(column, Var) || column->vartype != operation_outcome_types[column->varattno - 1])
+			return false;
+	}
+	return true;
+}
+
 /* The call that is all there is in FROM; NULL if it is something else. */
 static FuncExpr *
 lone_call(const PlannerInfo *root, const RelOptInfo *rel, const RangeTblEntry *entry)
@@ -112,7 +134,8 @@ lone_call(const PlannerInfo *root, const RelOptInfo *rel, const RangeTblEntry *e
 		!bms_is_empty(rel->attr_needed[0 - rel->min_attr]) || root->rowMarks != NIL)
 		return NULL;
 	call = (FuncExpr *) ((RangeTblFunction *) linitial(entry->functions))->funcexpr;
-	if (!IsA(call, FuncExpr) || call->funcretset || rel->max_attr != OUTCOME_COLUMNS)
+	if (!IsA(call, FuncExpr) || call->funcretset || rel->max_attr != OUTCOME_COLUMNS ||
+		!wants_columns(rel))
 		return NULL;
 	return call;
 }
@@ -178,7 +201,7 @@ consider_call(PlannerInfo *root, RelOptInfo *rel, Index number, RangeTblEntry *e
 	path->path.parent = rel;
 	path->path.pathtarget = rel->reltarget;
 	path->path.rows = 1;
-	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+	path->flags = COMPAT_CUSTOMPATH_PROJECTION | CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
 	path->custom_private =
 		list_make4(call, used_columns(rel, number), makeString(pstrdup(operation->name)),
 				   makeInteger((int) owner));
@@ -188,16 +211,25 @@ consider_call(PlannerInfo *root, RelOptInfo *rel, Index number, RangeTblEntry *e
 
 /* Execution --------------------------------------------------------------------------- */
 
+/* Where the reader is. */
+typedef enum CallPlace
+{
+	BEFORE_ROW,
+	AT_ROW,
+	AFTER_ROW
+} CallPlace;
+
 typedef struct CallScan
 {
 	CustomScanState custom;
 	Operation *operation;
+	FmgrInfo function; /* of the function no more than statistics need */
 	Oid owner;
 	NullableDatum constants[OPERATION_MAX_ARGS + 1];
 	ExprState *expressions[OPERATION_MAX_ARGS + 1]; /* NULL: it is a constant */
 	Oid types[OPERATION_MAX_ARGS + 1];
-	bool called;   /* once, however often it is read */
-	bool returned; /* the row, since we were told to begin anew */
+	bool called; /* once, however often it is read */
+	CallPlace place;
 	Datum values[OUTCOME_COLUMNS];
 	bool nulls[OUTCOME_COLUMNS];
 } CallScan;
@@ -211,8 +243,6 @@ begin_scan(CustomScanState *state, EState *estate pg_attribute_unused(),
 	FuncExpr *call = linitial_node(FuncExpr, plan->custom_exprs);
 	ListCell *cell;
 
-	compat_check_execute(call->funcid);
-	InvokeFunctionExecuteHook(call->funcid);
 	scan->operation = operation_by_name(strVal(linitial(plan->custom_private)));
 	scan->owner = (Oid) intVal(lsecond(plan->custom_private));
 	Assert(list_length(call->args) == operation_argument_count(scan->operation));
@@ -227,6 +257,23 @@ begin_scan(CustomScanState *state, EState *estate pg_attribute_unused(),
 		else
 			scan->expressions[i] = ExecInitExpr(lfirst(cell), &state->ss.ps);
 	}
+	compat_check_execute(call->funcid);
+	InvokeFunctionExecuteHook(call->funcid);
+	scan->function.fn_oid = call->funcid;
+	scan->function.fn_stats = TRACK_FUNC_PL; /* as functions in C: counted with "all" */
+}
+
+/* Calls it so that it is counted, if functions are. */
+static void
+call_counted(CallScan *scan, const NullableDatum *arguments)
+{
+	LOCAL_FCINFO(call, 0);
+	PgStat_FunctionCallUsage usage;
+
+	InitFunctionCallInfoData(*call, &scan->function, 0, InvalidOid, NULL, NULL);
+	pgstat_init_function_usage(call, &usage);
+	operation_outcome(scan->operation, arguments, scan->types, scan->values, scan->nulls);
+	pgstat_end_function_usage(&usage, true);
 }
 
 /* Calls the operation with the rights of the function's owner. */
@@ -251,7 +298,7 @@ call_operation(CallScan *scan)
 	query_path_begin(&path);
 	PG_TRY();
 	{
-		operation_outcome(scan->operation, arguments, scan->types, scan->values, scan->nulls);
+		call_counted(scan, arguments);
 	}
 	PG_CATCH();
 	{
@@ -263,7 +310,7 @@ call_operation(CallScan *scan)
 	SetUserIdAndSecContext(save_user, save_security);
 }
 
-/* The row, once. */
+/* The one row, forwards and backwards, as a tuplestore would have it. */
 static TupleTableSlot *
 next_row(ScanState *state)
 {
@@ -271,11 +318,15 @@ next_row(ScanState *state)
 	TupleTableSlot *slot = ExecClearTuple(state->ss_ScanTupleSlot);
 	ListCell *cell;
 
-	if (scan->returned)
+	if (ScanDirectionIsForward(state->ps.state->es_direction))
+		scan->place = Min(scan->place + 1, AFTER_ROW);
+	else
+		scan->place = Max((int) scan->place - 1, BEFORE_ROW);
+	if (scan->place != AT_ROW)
 		return slot;
 	if (!scan->called)
 		call_operation(scan);
-	scan->called = scan->returned = true;
+	scan->called = true;
 	foreach(cell, ((CustomScan *) state->ps.plan)->custom_scan_tlist)
 	{
 		int column = ((Var *) lfirst_node(TargetEntry, cell)->expr)->varattno - 1;
@@ -306,14 +357,25 @@ end_scan(CustomScanState *state pg_attribute_unused())
 static void
 rescan(CustomScanState *state)
 {
-	((CallScan *) state)->returned = false;
+	((CallScan *) state)->place = BEFORE_ROW;
+}
+
+static void
+explain_scan(CustomScanState *state, List *ancestors pg_attribute_unused(), ExplainState *explain)
+{
+	Oid function = ((CallScan *) state)->function.fn_oid;
+	char *schema = get_namespace_name(get_func_namespace(function));
+
+	ExplainPropertyText("Function", quote_qualified_identifier(schema, get_func_name(function)),
+						explain);
 }
 
 static CustomExecMethods exec_methods = {.CustomName = "fcfs call",
 										 .BeginCustomScan = begin_scan,
 										 .ExecCustomScan = execute_scan,
 										 .EndCustomScan = end_scan,
-										 .ReScanCustomScan = rescan};
+										 .ReScanCustomScan = rescan,
+										 .ExplainCustomScan = explain_scan};
 
 static Node *
 make_scan_state(CustomScan *plan pg_attribute_unused())

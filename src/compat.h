@@ -32,6 +32,17 @@
 #include "storage/procnumber.h"
 #endif
 
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#endif
+
+/* Of a custom path: it computes what the query wants (all did before PostgreSQL 15). */
+#if PG_VERSION_NUM >= 150000
+#define COMPAT_CUSTOMPATH_PROJECTION CUSTOMPATH_SUPPORT_PROJECTION
+#else
+#define COMPAT_CUSTOMPATH_PROJECTION 0
+#endif
+
 /* Index of this backend's PGPROC in ProcGlobal->allProcs. */
 static inline int
 compat_my_proc_number(void)

@@ -228,6 +228,10 @@ operation_raising(FunctionCallInfo fcinfo, Operation *operation)
 	return row;
 }
 
+/* Of the columns of fcfs.outcome. */
+const Oid operation_outcome_types[OUTCOME_COLUMNS] = {BOOLOID, TEXTOID, INT4OID, BOOLOID,
+													  TEXTOID, TEXTOID, INT8OID, BOOLOID};
+
 /* The columns of fcfs.outcome. */
 static void
 fill_outcome(const Call *call, Datum *values, bool *nulls)
@@ -260,12 +264,30 @@ operation_outcome(Operation *operation, const NullableDatum *arguments, const Oi
 	fill_outcome(&call, values, nulls);
 }
 
+/* An administrator may add attributes to the type, and drop some. */
+static void
+check_outcome(TupleDesc desc)
+{
+	for (int i = 0; i < OUTCOME_COLUMNS; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		if (!attribute->attisdropped && attribute->atttypid != operation_outcome_types[i])
+			ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+							errmsg("attribute \"%s\" of type fcfs.outcome must be of type %s",
+								   NameStr(attribute->attname),
+								   format_type_be(operation_outcome_types[i]))));
+	}
+}
+
 /* The tuple descriptor of fcfs.outcome, found through the function's own entry. */
 static TupleDesc
 outcome_descriptor(Oid function)
 {
 	static Oid last_function = InvalidOid;
 	static Oid last_type = InvalidOid;
+	static uint64 checked = INVALID_TUPLEDESC_IDENTIFIER;
+	TypeCacheEntry *type;
 
 	/* A function keeps its result type for as long as it has its oid. */
 	if (function != last_function)
@@ -273,7 +295,12 @@ outcome_descriptor(Oid function)
 		last_type = get_func_rettype(function);
 		last_function = function;
 	}
-	return lookup_rowtype_tupdesc(last_type, -1);
+	type = lookup_type_cache(last_type, TYPECACHE_TUPDESC);
+	if (type->tupDesc_identifier != checked)
+		check_outcome(type->tupDesc);
+	checked = type->tupDesc_identifier;
+	PinTupleDesc(type->tupDesc);
+	return type->tupDesc;
 }
 
 /* try_name(): answers an outcome. */
@@ -282,14 +309,17 @@ operation_trying(FunctionCallInfo fcinfo, Operation *operation)
 {
 	Call call;
 	TupleDesc desc;
-	Datum values[OUTCOME_COLUMNS];
-	bool nulls[OUTCOME_COLUMNS];
+	Datum *values;
+	bool *nulls;
 	HeapTuple tuple;
 
 	start_function_call(fcinfo, &call, operation);
 	run_call(&call, operation, true, NULL);
-	fill_outcome(&call, values, nulls);
 	desc = outcome_descriptor(fcinfo->flinfo->fn_oid);
+	values = palloc0(desc->natts * sizeof(Datum));
+	nulls = palloc(desc->natts * sizeof(bool));
+	memset(nulls, true, desc->natts); /* what was added */
+	fill_outcome(&call, values, nulls);
 	tuple = heap_form_tuple(desc, values, nulls);
 	ReleaseTupleDesc(desc);
 	return HeapTupleGetDatum(tuple);

@@ -56,6 +56,8 @@ extern bool call_refuse(Call *call, RefusalCode refused, const char *detail, ...
 	pg_attribute_printf(3, 4);
 extern bool call_done(Call *call, int64 id);
 
+extern const Oid operation_outcome_types[OUTCOME_COLUMNS];
+
 extern void operation_register(Operation *operation);
 extern Operation *operation_by_name(const char *name);
 extern int operation_argument_count(const Operation *operation);
