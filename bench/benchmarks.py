@@ -58,6 +58,7 @@ BENCHMARKS = {
             Ratio("the same", "issue_coupon", "PL/pgSQL, advisory lock"),
             Ratio("an idempotency key", "issue_coupon, with a key", "issue_coupon", at_least=0.7),
         ],
+        notes=["Not there yet, and so not measured: issue_coupons, join_queue, poll_queue."],
     ),
     "sold-out": Benchmark(
         "A coupon that is sold out",
