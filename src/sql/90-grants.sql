@@ -70,7 +70,7 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA fcfs FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA fcfs FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA fcfs FROM PUBLIC;
 REVOKE ALL ON SCHEMA fcfs FROM PUBLIC;
-REVOKE ALL ON TYPE fcfs.outcome, fcfs.coupon_issue_status FROM PUBLIC;
+REVOKE ALL ON TYPE fcfs.outcome, fcfs.coupon_issue_status, fcfs.currency FROM PUBLIC;
 
 -- The claims' foreign keys to their pools stand for everything but the check of
 -- a new claim: there they would lock the pool's row, so that everybody who
