@@ -109,6 +109,35 @@ event_changes(HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
 		   (!was_null && DatumGetInt64(old_event) != DatumGetInt64(new_event));
 }
 
+static CachedQuery find_event = {
+	"SELECT 1 FROM fcfs.event e WHERE e.id = $1", 1, {INT8OID}, NULL, 0};
+
+static CachedQuery find_reservation_of = {
+	"SELECT 1 FROM fcfs.reservation r WHERE r.event_id = $1", 1, {INT8OID}, NULL, 0};
+
+/* The item is ours alone. The statement that moved it may also have deleted the
+ * event, and looked for reservations before the last one was there. */
+static void
+event_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row,
+			  HeapTuple new_row pg_attribute_unused(), TupleDesc desc)
+{
+	bool isnull;
+	Datum event_id = pool_column(old_row, desc, "event_id", &isnull);
+
+	if (isnull)
+		return;
+	SPI_connect();
+	if (query_read(&find_event, &event_id, NULL, 1) == 0 &&
+		query_read(&find_reservation_of, &event_id, NULL, 1) > 0)
+		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+						errmsg("event " INT64_FORMAT " is still referenced from table \"%s\"",
+							   DatumGetInt64(event_id), "reservation"),
+						err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
+						err_generic_string(PG_DIAG_TABLE_NAME, "reservation"),
+						err_generic_string(PG_DIAG_CONSTRAINT_NAME, "reservation_event_id_fkey")));
+	SPI_finish();
+}
+
 PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM, .reap = reap_item},
 					  .name = "item",
 					  .pool_table = "item",
@@ -135,7 +164,8 @@ PoolKind item_pool = {.escrow = {.lock_class = LOCK_ITEM, .reap = reap_item},
 									 0},
 					  .claimed_units = line_units,
 					  .check_claim = check_line,
-					  .changes_alone = event_changes};
+					  .changes_alone = event_changes,
+					  .changed = event_changed};
 
 /* Reaping -------------------------------------------------------------------------- */
 

@@ -390,8 +390,7 @@ pool_update(PoolKind *kind, HeapTuple old_row, HeapTuple new_row, TupleDesc desc
 		EscrowEntry *entry = pool_pin_or_raise(kind, new_id);
 
 		pool_freeze_or_raise(kind, entry);
-		if (kind->changed)
-			kind->changed(entry, old_row, new_row, desc);
+		kind->changed(entry, old_row, new_row, desc);
 	}
 }
 
