@@ -49,8 +49,8 @@ typedef struct PoolKind
 	/* Refuses a counted row that breaks another invariant. May be NULL. */
 	void (*check_claim)(const struct PoolKind *kind, EscrowEntry *entry, HeapTuple row,
 						TupleDesc desc);
-	/* A change of the pool's row under which nobody may claim, and what else is to
-	 * be done then. May be NULL. */
+	/* A change of the pool's row under which nobody may claim, and what is to be done
+	 * then. May both be NULL. */
 	bool (*changes_alone)(HeapTuple old_row, HeapTuple new_row, TupleDesc desc);
 	void (*changed)(EscrowEntry *entry, HeapTuple old_row, HeapTuple new_row, TupleDesc desc);
 } PoolKind;
