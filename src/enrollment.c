@@ -75,16 +75,18 @@ typedef enum EnrollmentColumn
 	ENROLLMENT_CREDITS,
 	ENROLLMENT_SCHEDULE,
 	ENROLLMENT_STATUS,
-	ENROLLMENT_ARRIVED_AT
+	ENROLLMENT_ARRIVED_AT,
+	ENROLLMENT_ENDED_AT
 } EnrollmentColumn;
 
 /* The student is there: see student.c; so is the section, which is pinned. */
-static Table enrollments = {
-	.name = "enrollment",
-	.columns = {"id", "student_id", "section_id", "term_id", "course_id", "credits", "schedule",
-				"status", "arrived_at"},
-	.indexes = {"enrollment_once_a_course"},
-	.ensured = {"enrollment_student_id_fkey", "enrollment_section_id_fkey"}};
+static Table enrollments = {.name = "enrollment",
+							.lock = RowExclusiveLock,
+							.columns = {"id", "student_id", "section_id", "term_id", "course_id",
+										"credits", "schedule", "status", "arrived_at", "ended_at"},
+							.indexes = {"enrollment_once_a_course"},
+							.ensured = {"enrollment_student_id_fkey", "enrollment_section_id_fkey"},
+							.updated = {[ENROLLMENT_STATUS] = true, [ENROLLMENT_ENDED_AT] = true}};
 
 /* What one is enrolled in, seen from a section. */
 typedef struct Timetable
@@ -322,10 +324,17 @@ static CachedQuery end_enrollment = {"UPDATE fcfs.enrollment e SET status = 'can
 									 NULL,
 									 0};
 
+/* An enrollment, and where its row was found. */
+typedef struct FoundEnrollment
+{
+	int64 id;
+	ItemPointerData row;
+} FoundEnrollment;
+
 /* The enrollment of a student in a section, if there is one. */
 static bool
 find_enrollment(int64 student_id, int64 section_id, const SectionDefinition *section,
-				Snapshot snapshot, int64 *enrollment_id)
+				Snapshot snapshot, FoundEnrollment *enrollment)
 {
 	static const int columns[] = {ENROLLMENT_STUDENT_ID, ENROLLMENT_TERM_ID, ENROLLMENT_COURSE_ID};
 	Datum keys[] = {Int64GetDatum(student_id), Int64GetDatum(section->term_id),
@@ -339,7 +348,8 @@ find_enrollment(int64 student_id, int64 section_id, const SectionDefinition *sec
 	{
 		found = table_read_int64(&read, ENROLLMENT_SECTION_ID) == section_id &&
 				pool_text_is(table_read_value(&read, ENROLLMENT_STATUS, &isnull), "enrolled");
-		*enrollment_id = table_read_int64(&read, ENROLLMENT_ID);
+		enrollment->id = table_read_int64(&read, ENROLLMENT_ID);
+		enrollment->row = read.row->t_self;
 	}
 	table_read_end(&read);
 	return found;
@@ -362,7 +372,8 @@ judge_last_day(Call *call, const SectionDefinition *section)
 
 /* The rules of cancelling, on one snapshot; which enrollment it is. */
 static bool
-judge_cancel(Call *call, const SectionDefinition *section, Snapshot newest, int64 *enrollment_id)
+judge_cancel(Call *call, const SectionDefinition *section, Snapshot newest,
+			 FoundEnrollment *enrollment)
 {
 	int64 student_id = call->arguments[0];
 	int64 section_id = call->arguments[1];
@@ -370,11 +381,49 @@ judge_cancel(Call *call, const SectionDefinition *section, Snapshot newest, int6
 
 	if (!student_find(&student, student_id, newest))
 		return call_refuse(call, REFUSAL_STUDENT_NOT_FOUND, "student " INT64_FORMAT, student_id);
-	if (!find_enrollment(student_id, section_id, section, newest, enrollment_id))
+	if (!find_enrollment(student_id, section_id, section, newest, enrollment))
 		return call_refuse(call, REFUSAL_NOT_ENROLLED,
 						   "student " INT64_FORMAT ", section " INT64_FORMAT, student_id,
 						   section_id);
 	return judge_last_day(call, section);
+}
+
+/* Ends an enrollment and gives its seat back; false if it must be done by a query:
+ * others have a say in it, or raw SQL has changed the row meanwhile. */
+static bool
+end_straight(const Call *call, EscrowEntry *entry, FoundEnrollment *enrollment, Snapshot newest)
+{
+	TableUpdate update;
+	TableRow row = {0};
+	bool same;
+	bool isnull;
+
+	if (!table_update_begin(&update, &enrollments, &enrollment->row, newest))
+		return false;
+	same = DatumGetInt64(table_update_value(&update, ENROLLMENT_ID, &isnull)) == enrollment->id &&
+		   DatumGetInt64(table_update_value(&update, ENROLLMENT_SECTION_ID, &isnull)) ==
+			   call->arguments[1] &&
+		   pool_text_is(table_update_value(&update, ENROLLMENT_STATUS, &isnull), "enrolled");
+	if (same)
+	{
+		table_row_set(&row, ENROLLMENT_STATUS, CStringGetTextDatum("cancelled"));
+		table_row_set(&row, ENROLLMENT_ENDED_AT, TimestampTzGetDatum(call->arrived_at));
+		table_update(&update, &row);
+		escrow_give(entry, 1, false);
+	}
+	table_update_end(&update);
+	return same;
+}
+
+static void
+end_by_query(const Call *call, int64 enrollment_id)
+{
+	Datum values[2] = {Int64GetDatum(enrollment_id), TimestampTzGetDatum(call->arrived_at)};
+
+	if (query_write(&end_enrollment, values, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update of an enrollment")));
 }
 
 /* cancel_enrollment(student_id, section_id) */
@@ -384,8 +433,7 @@ run_cancel_enrollment(Call *call)
 	const SectionDefinition *section;
 	EscrowEntry *entry;
 	Snapshot newest;
-	Datum values[2];
-	int64 enrollment_id = 0;
+	FoundEnrollment enrollment;
 	bool granted;
 
 	if (!call_begin(call, LOCK_STUDENT, call->arguments[0]))
@@ -394,17 +442,11 @@ run_cancel_enrollment(Call *call)
 	if (section == NULL)
 		return false;
 	newest = table_newest();
-	granted = judge_cancel(call, section, newest, &enrollment_id);
+	granted = judge_cancel(call, section, newest, &enrollment);
+	if (granted && !end_straight(call, entry, &enrollment, newest))
+		end_by_query(call, enrollment.id);
 	UnregisterSnapshot(newest);
-	if (!granted)
-		return false;
-	values[0] = Int64GetDatum(enrollment_id);
-	values[1] = TimestampTzGetDatum(call->arrived_at);
-	if (query_write(&end_enrollment, values, NULL) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to concurrent update of an enrollment")));
-	return call_done(call, enrollment_id);
+	return granted && call_done(call, enrollment.id);
 }
 
 static Operation cancel_enrollment = {
