@@ -40,7 +40,7 @@ PEERS = {
             "issue_coupon, not preloaded, from node": peer("extension", world=COUPON_LOCAL),
         },
         figures=[
-            Ratio("issue_coupon, one hot coupon", OURS, LOCKING, at_least=10),
+            Ratio("issue_coupon, both from node", OURS, LOCKING, at_least=10),
             Ratio("the same", OURS, REDIS, at_least=10),
             Ratio("the same", OURS, PIPELINED),
             Ratio("the same", OURS, "version column, from node"),

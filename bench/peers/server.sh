@@ -33,9 +33,15 @@ await()
     done
 }
 
-answers()
+# The socket is there, or nothing is any more that could make it.
+decided()
 {
-    [ -S "$dir/socket" ] && [ -s "$dir/pid" ] && kill -0 "$(cat "$dir/pid")"
+    [ -S "$dir/socket" ] || { [ -s "$dir/pid" ] && ! kill -0 "$(cat "$dir/pid")" 2> /dev/null; }
+}
+
+needs()
+{
+    command -v "$1" > /dev/null || die "$1 is needed and not there: scripts/setup bench installs it"
 }
 
 # Runs a command in the background as the server's user: in a session of its own, so
@@ -65,7 +71,7 @@ start()
     [ "$server_user" = "$(id -un)" ] || chown "$server_user" "$dir"
     chmod 700 "$dir"
     make_server
-    await answers || { tail -n 20 "$dir/log" >&2; die "the server does not start"; }
+    await decided && [ -S "$dir/socket" ] || { tail -n 20 "$dir/log" >&2; die "the server does not start"; }
     trap - EXIT
     cat << END
 export ${variable:?}='$dir/socket'
@@ -80,7 +86,8 @@ stop()
         kill "$pid" 2> /dev/null || true
         await gone || kill -KILL "$pid" 2> /dev/null || true
     fi
-    rm -rf "$1"
+    # What makes a data directory may need a moment to see that nobody wants it any more.
+    await rm -rf "$1" 2> /dev/null
 }
 
 gone()
