@@ -184,11 +184,17 @@ typedef enum IssueColumn
 	ISSUE_STATUS
 } IssueColumn;
 
+typedef enum IssueIndex
+{
+	ISSUE_BY_USER,
+	ISSUE_BY_ID
+} IssueIndex;
+
 static Table issues = {
 	.name = "coupon_issue",
 	.lock = RowExclusiveLock,
 	.columns = {"id", "coupon_id", "user_id", "user_ordinal", "arrival", "arrived_at", "status"},
-	.indexes = {"coupon_issue_once_a_user"}};
+	.indexes = {"coupon_issue_once_a_user", "coupon_issue_pkey"}};
 
 /* How many of a coupon a user has. */
 static int
@@ -201,7 +207,7 @@ count_issued(int64 coupon_id, int64 user_id)
 	int count = 0;
 	bool isnull;
 
-	table_read_begin(&read, &issues, 0, newest, lengthof(keys), columns, keys);
+	table_read_begin(&read, &issues, ISSUE_BY_USER, newest, lengthof(keys), columns, keys);
 	while (table_read_next(&read))
 		count += pool_text_is(table_read_value(&read, ISSUE_STATUS, &isnull), "revoked") ? 0 : 1;
 	table_read_end(&read);
@@ -318,12 +324,12 @@ run_issue_coupon(Call *call)
 	return call_done(call, id);
 }
 
-static Operation issue_coupon = {
-	.name = "issue_coupon",
-	.arguments = {"coupon_id", "user_id"},
-	.run = run_issue_coupon,
-	.glance = glance_at_coupon,
-	.row = {"SELECT i FROM fcfs.coupon_issue i WHERE i.id = $1", 1, {INT8OID}, NULL, 0}};
+static Operation issue_coupon = {.name = "issue_coupon",
+								 .arguments = {"coupon_id", "user_id"},
+								 .run = run_issue_coupon,
+								 .glance = glance_at_coupon,
+								 .made = &issues,
+								 .by_id = ISSUE_BY_ID};
 
 OPERATION_FACES(issue_coupon, issue_coupon);
 

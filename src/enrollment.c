@@ -80,11 +80,17 @@ typedef enum EnrollmentColumn
 } EnrollmentColumn;
 
 /* The student is there: see student.c; so is the section, which is pinned. */
+typedef enum EnrollmentIndex
+{
+	ENROLLMENT_BY_COURSE,
+	ENROLLMENT_BY_ID
+} EnrollmentIndex;
+
 static Table enrollments = {.name = "enrollment",
 							.lock = RowExclusiveLock,
 							.columns = {"id", "student_id", "section_id", "term_id", "course_id",
 										"credits", "schedule", "status", "arrived_at", "ended_at"},
-							.indexes = {"enrollment_once_a_course"},
+							.indexes = {"enrollment_once_a_course", "enrollment_pkey"},
 							.ensured = {"enrollment_student_id_fkey", "enrollment_section_id_fkey"},
 							.updated = {[ENROLLMENT_STATUS] = true, [ENROLLMENT_ENDED_AT] = true}};
 
@@ -144,7 +150,8 @@ read_timetable(const Student *student, const SectionDefinition *section, Snapsho
 	Timetable timetable = {.credits = NumericGetDatum(int64_to_numeric(0))};
 	TableRead read;
 
-	table_read_begin(&read, &enrollments, 0, snapshot, lengthof(keys), columns, keys);
+	table_read_begin(&read, &enrollments, ENROLLMENT_BY_COURSE, snapshot, lengthof(keys), columns,
+					 keys);
 	while (table_read_next(&read))
 		note_enrollment(&timetable, &read, section);
 	table_read_end(&read);
@@ -307,11 +314,11 @@ run_enroll(Call *call)
 	return call_done(call, id);
 }
 
-static Operation enroll = {
-	.name = "enroll",
-	.arguments = {"student_id", "section_id"},
-	.run = run_enroll,
-	.row = {"SELECT e FROM fcfs.enrollment_summary e WHERE e.id = $1", 1, {INT8OID}, NULL, 0}};
+static Operation enroll = {.name = "enroll",
+						   .arguments = {"student_id", "section_id"},
+						   .run = run_enroll,
+						   .made = &enrollments,
+						   .by_id = ENROLLMENT_BY_ID};
 
 OPERATION_FACES(enroll, enroll);
 
@@ -343,7 +350,8 @@ find_enrollment(int64 student_id, int64 section_id, const SectionDefinition *sec
 	bool found = false;
 	bool isnull;
 
-	table_read_begin(&read, &enrollments, 0, snapshot, lengthof(keys), columns, keys);
+	table_read_begin(&read, &enrollments, ENROLLMENT_BY_COURSE, snapshot, lengthof(keys), columns,
+					 keys);
 	while (!found && table_read_next(&read))
 	{
 		found = table_read_int64(&read, ENROLLMENT_SECTION_ID) == section_id &&
@@ -449,11 +457,11 @@ run_cancel_enrollment(Call *call)
 	return granted && call_done(call, enrollment.id);
 }
 
-static Operation cancel_enrollment = {
-	.name = "cancel_enrollment",
-	.arguments = {"student_id", "section_id"},
-	.run = run_cancel_enrollment,
-	.row = {"SELECT e FROM fcfs.enrollment_summary e WHERE e.id = $1", 1, {INT8OID}, NULL, 0}};
+static Operation cancel_enrollment = {.name = "cancel_enrollment",
+									  .arguments = {"student_id", "section_id"},
+									  .run = run_cancel_enrollment,
+									  .made = &enrollments,
+									  .by_id = ENROLLMENT_BY_ID};
 
 OPERATION_FACES(cancel_enrollment, cancel_enrollment);
 

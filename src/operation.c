@@ -19,11 +19,14 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
 #include "idempotency.h"
 #include "operation.h"
+#include "pool.h"
+#include "table.h"
 
 #define KEY_MAX_LENGTH 255
 
@@ -145,42 +148,68 @@ call_done(Call *call, int64 id)
 	return true;
 }
 
+/* The row of an answer as a value of that type: that of the table, or one that has
+ * some of its columns. */
+static Datum
+row_as(const TableRead *read, Oid type)
+{
+	TupleDesc from = RelationGetDescr(read->relation);
+	TupleDesc desc = lookup_rowtype_tupdesc(type, -1);
+	Datum values[MaxTupleAttributeNumber];
+	bool nulls[MaxTupleAttributeNumber];
+	HeapTuple row;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+
+		nulls[i] = true;
+		if (!column->attisdropped)
+			values[i] = pool_column(read->row, from, NameStr(column->attname), &nulls[i]);
+	}
+	row = heap_form_tuple(desc, values, nulls);
+	ReleaseTupleDesc(desc);
+	return HeapTupleGetDatum(row);
+}
+
 /* Copies the row of an answer into the caller's memory. */
 static Datum
-fetch_row(Call *call, Operation *operation)
+fetch_row(Call *call, const Operation *operation, Oid type)
 {
-	Datum argument = Int64GetDatum(call->id);
-	MemoryContext caller;
+	static const int columns[] = {0};
+	Datum key = Int64GetDatum(call->id);
+	Snapshot newest = table_newest();
+	MemoryContext caller = MemoryContextSwitchTo(call->context);
+	TableRead read;
 	Datum row;
-	bool isnull;
 
-	if (query_read(&operation->row, &argument, NULL, 1) == 0)
+	table_read_begin(&read, operation->made, operation->by_id, newest, 1, columns, &key);
+	if (!table_read_next(&read))
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("the row made by this idempotency key no longer exists"),
 				 errdetail("%s() had made row " INT64_FORMAT ".", operation->name, call->id)));
-	caller = MemoryContextSwitchTo(call->context);
-	row = datumCopy(query_value(0, 1, &isnull), false, -1);
+	row = row_as(&read, type);
+	table_read_end(&read);
 	MemoryContextSwitchTo(caller);
+	UnregisterSnapshot(newest);
 	return row;
 }
 
-/* Runs the operation. row, if wanted, is the row it made or changed. */
+/* Runs the operation. storing_refusals: a refusal is an answer, and kept as one. */
 static void
-run_operation(Call *call, Operation *operation, bool storing_refusals, Datum *row)
+run_operation(Call *call, const Operation *operation, bool storing_refusals)
 {
 	SPI_connect();
 	(void) operation->run(call);
 	if (call->first_under_key && (call->refused == REFUSAL_NONE || storing_refusals))
 		idempotency_store(call);
-	if (row && call->refused == REFUSAL_NONE)
-		*row = fetch_row(call, operation);
 	SPI_finish();
 }
 
 /* Answers a call: at a glance if that is enough. */
 static void
-run_call(Call *call, Operation *operation, bool storing_refusals, Datum *row)
+run_call(Call *call, const Operation *operation, bool storing_refusals)
 {
 	LockCall locks;
 
@@ -193,7 +222,7 @@ run_call(Call *call, Operation *operation, bool storing_refusals, Datum *row)
 	lock_call_begin(&locks, call->arrived_at);
 	PG_TRY();
 	{
-		run_operation(call, operation, storing_refusals, row);
+		run_operation(call, operation, storing_refusals);
 	}
 	PG_FINALLY();
 	{
@@ -214,18 +243,32 @@ start_function_call(FunctionCallInfo fcinfo, Call *call, const Operation *operat
 	start_call(call, operation, fcinfo->args, types);
 }
 
+/* The type that a function returns, which it keeps for as long as it has its oid. */
+static Oid
+result_type(Oid function)
+{
+	static Oid last_function = InvalidOid;
+	static Oid last_type = InvalidOid;
+
+	if (function != last_function)
+	{
+		last_type = get_func_rettype(function);
+		last_function = function;
+	}
+	return last_type;
+}
+
 /* name(): returns the row, or raises the refusal. */
 Datum
 operation_raising(FunctionCallInfo fcinfo, Operation *operation)
 {
 	Call call;
-	Datum row = (Datum) 0;
 
 	start_function_call(fcinfo, &call, operation);
-	run_call(&call, operation, false, &row);
+	run_call(&call, operation, false);
 	if (call.refused != REFUSAL_NONE)
 		refusal_raise(call.refused, call.detail);
-	return row;
+	return fetch_row(&call, operation, result_type(fcinfo->flinfo->fn_oid));
 }
 
 /* Of the columns of fcfs.outcome. */
@@ -260,7 +303,7 @@ operation_outcome(Operation *operation, const NullableDatum *arguments, const Oi
 	Call call;
 
 	start_call(&call, operation, arguments, types);
-	run_call(&call, operation, true, NULL);
+	run_call(&call, operation, true);
 	fill_outcome(&call, values, nulls);
 }
 
@@ -284,18 +327,9 @@ check_outcome(TupleDesc desc)
 static TupleDesc
 outcome_descriptor(Oid function)
 {
-	static Oid last_function = InvalidOid;
-	static Oid last_type = InvalidOid;
 	static uint64 checked = INVALID_TUPLEDESC_IDENTIFIER;
-	TypeCacheEntry *type;
+	TypeCacheEntry *type = lookup_type_cache(result_type(function), TYPECACHE_TUPDESC);
 
-	/* A function keeps its result type for as long as it has its oid. */
-	if (function != last_function)
-	{
-		last_type = get_func_rettype(function);
-		last_function = function;
-	}
-	type = lookup_type_cache(last_type, TYPECACHE_TUPDESC);
 	if (type->tupDesc_identifier != checked)
 		check_outcome(type->tupDesc);
 	checked = type->tupDesc_identifier;
@@ -314,7 +348,7 @@ operation_trying(FunctionCallInfo fcinfo, Operation *operation)
 	HeapTuple tuple;
 
 	start_function_call(fcinfo, &call, operation);
-	run_call(&call, operation, true, NULL);
+	run_call(&call, operation, true);
 	desc = outcome_descriptor(fcinfo->flinfo->fn_oid);
 	values = palloc0(desc->natts * sizeof(Datum));
 	nulls = palloc(desc->natts * sizeof(bool));

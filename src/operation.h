@@ -30,7 +30,8 @@ typedef struct Operation
 	bool (*run)(struct Call *call);
 	/* Refuses what it can tell at a glance, without a lock; else false. May be NULL. */
 	bool (*glance)(struct Call *call);
-	CachedQuery row; /* $1 id: the row that name() returns */
+	struct Table *made; /* where the row is that name() returns */
+	int by_id;          /* its index by id, the first of its columns */
 	struct Operation *next;
 } Operation;
 

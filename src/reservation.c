@@ -283,11 +283,11 @@ run_reserve(Call *call)
 	return call_done(call, id);
 }
 
-static Operation reserve = {
-	.name = "reserve",
-	.arguments = {"customer_id", "item_id", "quantity"},
-	.run = run_reserve,
-	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL, 0}};
+static Operation reserve = {.name = "reserve",
+							.arguments = {"customer_id", "item_id", "quantity"},
+							.run = run_reserve,
+							.made = &reservations,
+							.by_id = RESERVATION_BY_ID};
 
 OPERATION_FACES(reserve, reserve);
 
@@ -415,11 +415,11 @@ run_confirm_reservation(Call *call)
 	return confirmed;
 }
 
-static Operation confirm_reservation = {
-	.name = "confirm_reservation",
-	.arguments = {"reservation_id"},
-	.run = run_confirm_reservation,
-	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL, 0}};
+static Operation confirm_reservation = {.name = "confirm_reservation",
+										.arguments = {"reservation_id"},
+										.run = run_confirm_reservation,
+										.made = &reservations,
+										.by_id = RESERVATION_BY_ID};
 
 OPERATION_FACES(confirm_reservation, confirm_reservation);
 
@@ -446,11 +446,11 @@ run_cancel_reservation(Call *call)
 	return call_done(call, reservation_id);
 }
 
-static Operation cancel_reservation = {
-	.name = "cancel_reservation",
-	.arguments = {"reservation_id"},
-	.run = run_cancel_reservation,
-	.row = {"SELECT r FROM fcfs.reservation r WHERE r.id = $1", 1, {INT8OID}, NULL, 0}};
+static Operation cancel_reservation = {.name = "cancel_reservation",
+									   .arguments = {"reservation_id"},
+									   .run = run_cancel_reservation,
+									   .made = &reservations,
+									   .by_id = RESERVATION_BY_ID};
 
 OPERATION_FACES(cancel_reservation, cancel_reservation);
 
