@@ -194,6 +194,7 @@ static Table issues = {
 	.name = "coupon_issue",
 	.lock = RowExclusiveLock,
 	.columns = {"id", "coupon_id", "user_id", "user_ordinal", "arrival", "arrived_at", "status"},
+	.types = {INT8OID, INT8OID, INT8OID, INT4OID, INT8OID, TIMESTAMPTZOID, TEXTOID},
 	.indexes = {"coupon_issue_once_a_user", "coupon_issue_pkey"}};
 
 /* How many of a coupon a user has. */

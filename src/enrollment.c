@@ -90,6 +90,8 @@ static Table enrollments = {.name = "enrollment",
 							.lock = RowExclusiveLock,
 							.columns = {"id", "student_id", "section_id", "term_id", "course_id",
 										"credits", "schedule", "status", "arrived_at", "ended_at"},
+							.types = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, NUMERICOID,
+									  TSTZMULTIRANGEOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
 							.indexes = {"enrollment_once_a_course", "enrollment_pkey"},
 							.ensured = {"enrollment_student_id_fkey", "enrollment_section_id_fkey"},
 							.updated = {[ENROLLMENT_STATUS] = true, [ENROLLMENT_ENDED_AT] = true}};

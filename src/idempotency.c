@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
@@ -33,6 +34,7 @@ static Table answers = {
 	.name = "idempotency",
 	.lock = RowExclusiveLock,
 	.columns = {"person_id", "key", "function", "arguments", "code", "detail", "id"},
+	.types = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID},
 	.indexes = {"idempotency_pkey"}};
 
 static LockName

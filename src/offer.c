@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
@@ -25,6 +26,7 @@ typedef enum ItemColumn
 
 static Table items = {.name = "item",
 					  .columns = {"id", "event_id", "price", "currency", "strict_order"},
+					  .types = {INT8OID, INT8OID, INT8OID, TEXTOID, BOOLOID},
 					  .indexes = {"item_pkey"}};
 
 typedef enum EventColumn
@@ -39,6 +41,7 @@ typedef enum EventColumn
 static Table events = {
 	.name = "event",
 	.columns = {"id", "sale_opens_at", "sale_closes_at", "hold_for", "max_per_customer"},
+	.types = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INTERVALOID, INT4OID},
 	.indexes = {"event_pkey"}};
 
 /* Begins to read the row with an id; false if there is none. */

@@ -56,13 +56,15 @@ typedef enum ReservationIndex
  * Confirming leaves all lines as they are, so the trigger that lets lines follow
  * has nothing to do, and need not fire.
  */
-static Table reservations = {.name = "reservation",
-							 .lock = RowExclusiveLock,
-							 .columns = {"id", "customer_id", "event_id", "status", "amount",
-										 "currency", "arrived_at", "expires_at"},
-							 .indexes = {"reservation_pkey", "reservation_customer"},
-							 .ensured = {"reservation_event_id_fkey"},
-							 .updated = {[RESERVATION_STATUS] = true}};
+static Table reservations = {
+	.name = "reservation",
+	.lock = RowExclusiveLock,
+	.columns = {"id", "customer_id", "event_id", "status", "amount", "currency", "arrived_at",
+				"expires_at"},
+	.types = {INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+	.indexes = {"reservation_pkey", "reservation_customer"},
+	.ensured = {"reservation_event_id_fkey"},
+	.updated = {[RESERVATION_STATUS] = true}};
 
 typedef enum LineColumn
 {
@@ -77,6 +79,7 @@ typedef enum LineColumn
 static Table lines = {.name = "reservation_line",
 					  .lock = RowExclusiveLock,
 					  .columns = {"id", "reservation_id", "item_id", "quantity", "price", "active"},
+					  .types = {INT8OID, INT8OID, INT8OID, INT4OID, INT8OID, BOOLOID},
 					  .indexes = {"reservation_line_reservation"},
 					  .ensured = {"reservation_line_reservation_id_fkey"}};
 

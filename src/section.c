@@ -39,6 +39,7 @@ typedef enum SectionColumn
 
 static Table sections = {.name = "section",
 						 .columns = {"id", "term_id", "course_id", "strict_order", "schedule"},
+						 .types = {INT8OID, INT8OID, INT8OID, BOOLOID, TSTZMULTIRANGEOID},
 						 .indexes = {"section_pkey"}};
 
 typedef enum TermColumn
@@ -56,6 +57,8 @@ typedef enum TermColumn
 static Table terms = {.name = "term",
 					  .columns = {"id", "time_zone", "enroll_opens_at", "enroll_closes_at",
 								  "starts_on", "cancel_days", "max_credits", "retake_cutoff"},
+					  .types = {INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, DATEOID, INT4OID,
+								NUMERICOID, NUMERICOID},
 					  .indexes = {"term_pkey"}};
 
 typedef enum CourseColumn
@@ -64,7 +67,10 @@ typedef enum CourseColumn
 	COURSE_CREDITS
 } CourseColumn;
 
-static Table courses = {.name = "course", .columns = {"id", "credits"}, .indexes = {"course_pkey"}};
+static Table courses = {.name = "course",
+						.columns = {"id", "credits"},
+						.types = {INT8OID, NUMERICOID},
+						.indexes = {"course_pkey"}};
 
 /* Begins to read the row with an id; false if there is none. */
 static bool

@@ -18,6 +18,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/fmgrprotos.h"
 #include "utils/rel.h"
@@ -41,8 +42,10 @@ typedef enum StudentColumn
 	STUDENT_MAX_CREDITS
 } StudentColumn;
 
-static Table students = {
-	.name = "student", .columns = {"id", "max_credits"}, .indexes = {"student_pkey"}};
+static Table students = {.name = "student",
+						 .columns = {"id", "max_credits"},
+						 .types = {INT8OID, NUMERICOID},
+						 .indexes = {"student_pkey"}};
 
 typedef enum GradeColumn
 {
@@ -51,8 +54,10 @@ typedef enum GradeColumn
 	GRADE_POINTS
 } GradeColumn;
 
-static Table grades = {
-	.name = "grade", .columns = {"student_id", "course_id", "points"}, .indexes = {"grade_pkey"}};
+static Table grades = {.name = "grade",
+					   .columns = {"student_id", "course_id", "points"},
+					   .types = {INT8OID, INT8OID, NUMERICOID},
+					   .indexes = {"grade_pkey"}};
 
 /* The student with that id; false if there is none. */
 bool

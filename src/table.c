@@ -20,6 +20,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -52,6 +53,11 @@ resolve_columns(Table *table)
 			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
 							errmsg("column \"%s\" of table fcfs.%s does not exist",
 								   table->columns[i], table->name)));
+		if (getBaseType(get_atttype(table->oid, table->attributes[i])) != table->types[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of table fcfs.%s must be of type %s", table->columns[i],
+							table->name, format_type_be(table->types[i]))));
 	}
 }
 
@@ -163,4 +169,5 @@ void
 table_init(void)
 {
 	CacheRegisterRelcacheCallback(table_forget, (Datum) 0);
+	table_writers_init();
 }

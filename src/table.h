@@ -30,6 +30,7 @@ typedef struct Table
 	const char *name; /* in schema fcfs */
 	LOCKMODE lock;    /* to read it: ACCESS SHARE unless given, as for what is written next */
 	const char *columns[TABLE_COLUMNS]; /* that are read or written, the key first */
+	Oid types[TABLE_COLUMNS];           /* that we know them to be of, or domains over it */
 	const char *indexes[TABLE_INDEXES]; /* btree, used by table_read_begin() */
 	/* foreign keys that hold by what functions do before they write */
 	const char *ensured[TABLE_REFERENCES];
@@ -98,6 +99,7 @@ extern bool table_update_begin(TableUpdate *update, Table *table, ItemPointer ro
 extern Datum table_update_value(const TableUpdate *update, int column, bool *isnull);
 extern void table_update(TableUpdate *update, const TableRow *row);
 extern void table_update_end(TableUpdate *update);
+extern void table_writers_init(void);
 extern void table_writers_forget(Oid relation);
 
 #endif /* FCFS_TABLE_H */

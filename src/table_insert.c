@@ -29,12 +29,9 @@ prepare_query(TableWriter *writer, const Table *table, Relation relation, const 
 	initStringInfo(&values);
 	for (int i = 0; i < TABLE_COLUMNS && table->columns[i]; i++)
 	{
-		Form_pg_attribute attribute =
-			TupleDescAttr(RelationGetDescr(relation), table->attributes[i] - 1);
-
 		if (!row->given[i])
 			continue;
-		query->argtypes[query->nargs++] = getBaseType(attribute->atttypid);
+		query->argtypes[query->nargs++] = table->types[i];
 		appendStringInfo(&columns, "%s%s", columns.len > 0 ? ", " : "", table->columns[i]);
 		appendStringInfo(&values, "%s$%d", values.len > 0 ? ", " : "", query->nargs);
 	}
@@ -61,23 +58,19 @@ fill_slot(TableWriter *writer, const Table *table, const TableRow *row)
 		if (!row->given[i])
 			continue;
 		given[attribute] = true;
-		slot->tts_values[attribute] = row->values[i];
-		slot->tts_isnull[attribute] = row->nulls[i];
+		table_writer_set(writer, slot, attribute, row->values[i], row->nulls[i]);
 	}
 	for (int i = 0; i < natts; i++)
 	{
 		ColumnDefault *column = &writer->defaults[i];
+		Datum value = column->value;
+		bool isnull = column->isnull;
 
 		if (given[i])
 			continue;
 		if (column->expression)
-			slot->tts_values[i] =
-				ExecEvalExprSwitchContext(column->expression, context, &slot->tts_isnull[i]);
-		else
-		{
-			slot->tts_values[i] = column->value;
-			slot->tts_isnull[i] = column->isnull;
-		}
+			value = ExecEvalExprSwitchContext(column->expression, context, &isnull);
+		table_writer_set(writer, slot, i, value, isnull);
 	}
 	ExecStoreVirtualTuple(slot);
 }

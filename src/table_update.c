@@ -73,8 +73,7 @@ table_update(TableUpdate *update, const TableRow *row)
 		if (!row->given[i])
 			continue;
 		Assert(update->table->updated[i]);
-		slot->tts_values[attribute] = row->values[i];
-		slot->tts_isnull[attribute] = row->nulls[i];
+		table_writer_set(writer, slot, attribute, row->values[i], row->nulls[i]);
 	}
 	ExecSimpleRelationUpdate(writer->result, writer->estate, NULL, writer->found, slot);
 }

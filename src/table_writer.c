@@ -14,7 +14,8 @@
  * that writes straight has done both itself, so they do not fire. Where anything
  * else has a say in it (a trigger, rule, policy or foreign key that an
  * administrator has added, an expression that calls functions which are not
- * built in), the row is written by a query instead, and everything fires.
+ * built in, or which may look at settings), the row is written by a query instead,
+ * and everything fires.
  *
  * Locks: ROW EXCLUSIVE on the table, which the caller has open, and on its indexes
  * while rows are written. No trigger, rule or constraint comes while they are held.
@@ -25,179 +26,80 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "catalog/dependency.h"
-#include "catalog/pg_proc.h"
-#include "catalog/pg_trigger.h"
-#include "commands/extension.h"
-#include "commands/trigger.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/relcache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "compat.h"
+#include "table_others.h"
 #include "table_writer.h"
 
 static TableWriter *writers = NULL;
 
-/* May it be written straight? -------------------------------------------------------- */
+/* Making a writer ---------------------------------------------------------------------- */
 
+/* How values get into a column; false if others have a say in that. */
 static bool
-is_not_built_in(Oid function, void *context pg_attribute_unused())
+prepare_input(TableWriter *writer, ColumnInput *input, Form_pg_attribute column)
 {
-	return function >= FirstNormalObjectId;
-}
-
-static bool
-calls_others(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	return check_functions_in_node(node, is_not_built_in, context) ||
-		   expression_tree_walker(node, calls_others, context);
-}
-
-/* Does the table's text of a CHECK constraint call functions of others? They may
- * be replaced without any word of it to the table. */
-static bool
-checks_call_others(TupleDesc desc)
-{
-	for (int i = 0; desc->constr && i < desc->constr->num_check; i++)
-	{
-		if (calls_others(stringToNode(desc->constr->check[i].ccbin), NULL))
-			return true;
-	}
-	return false;
-}
-
-static bool
-indexes_call_others(const ResultRelInfo *result)
-{
-	for (int i = 0; i < result->ri_NumIndices; i++)
-	{
-		const IndexInfo *index = result->ri_IndexRelationInfo[i];
-
-		if (calls_others((Node *) index->ii_Expressions, NULL) ||
-			calls_others((Node *) index->ii_Predicate, NULL))
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_of_the_extension(const Trigger *trigger)
-{
-	return getExtensionOfObject(ProcedureRelationId, trigger->tgfoid) ==
-		   get_extension_oid("pg_fcfs", true);
-}
-
-/* Does a function ensure by itself what a trigger is for, if it writes a new row? */
-static bool
-is_ensured(const Table *table, const Trigger *trigger)
-{
-	const char *constraint;
-
-	if (is_of_the_extension(trigger))
-		return true;
-	if (!OidIsValid(trigger->tgconstraint))
-		return false;
-	constraint = get_constraint_name(trigger->tgconstraint);
-	for (int i = 0; i < TABLE_REFERENCES && table->ensured[i]; i++)
-	{
-		if (constraint && strcmp(constraint, table->ensured[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-others_watch_insert(const Table *table, const TriggerDesc *triggers)
-{
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-	{
-		const Trigger *trigger = &triggers->triggers[i];
-
-		if (TRIGGER_FOR_INSERT(trigger->tgtype) && trigger->tgenabled != TRIGGER_DISABLED &&
-			!is_ensured(table, trigger))
-			return true;
-	}
-	return false;
-}
-
-/* Those of foreign keys do not count here, see is_key_column(). */
-static bool
-others_watch_update(const TriggerDesc *triggers)
-{
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-	{
-		const Trigger *trigger = &triggers->triggers[i];
-
-		if (TRIGGER_FOR_UPDATE(trigger->tgtype) && trigger->tgenabled != TRIGGER_DISABLED &&
-			RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE &&
-			!is_of_the_extension(trigger))
-			return true;
-	}
-	return false;
-}
-
-/* Is the column part of a foreign key, or of what one could refer to? */
-static bool
-is_key_column(Relation relation, AttrNumber attribute)
-{
-	Bitmapset *referenced = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_KEY);
+	Oid function;
+	Oid type;
+	DomainConstraintRef *domain;
 	ListCell *cell;
 
-	if (bms_is_member(attribute - FirstLowInvalidHeapAttributeNumber, referenced))
-		return true;
-	foreach(cell, RelationGetFKeyList(relation))
+	input->modifier = column->atttypmod;
+	type = getBaseTypeAndTypmod(column->atttypid, &input->modifier);
+	if (input->modifier >= 0 &&
+		find_typmod_coercion_function(type, &function) != COERCION_PATH_NONE)
 	{
-		const ForeignKeyCacheInfo *key = lfirst(cell);
-
-		for (int i = 0; i < key->nkeys; i++)
-		{
-			if (key->conkey[i] == attribute)
-				return true;
-		}
-	}
-	return false;
-}
-
-/* Does the table have columns that we update, and nobody else hears of it? */
-static bool
-may_update(const Table *table, Relation relation)
-{
-	bool any = false;
-
-	for (int i = 0; i < TABLE_COLUMNS && table->columns[i]; i++)
-	{
-		if (table->updated[i] && is_key_column(relation, table->attributes[i]))
+		if (others_own(function, NULL))
 			return false;
-		any |= table->updated[i];
+		fmgr_info_cxt(function, &input->length, writer->context);
+		input->needed = true;
 	}
-	return any && !others_watch_update(relation->trigdesc);
+	if (type == column->atttypid)
+		return true;
+	input->domain = column->atttypid;
+	input->needed = writer->domains = true;
+	domain = MemoryContextAlloc(writer->context, sizeof(DomainConstraintRef));
+	InitDomainConstraintRef(input->domain, domain, writer->context, false);
+	foreach(cell, domain->constraints)
+	{
+		if (others_are_called((Node *) ((DomainConstraintState *) lfirst(cell))->check_expr))
+			return false;
+	}
+	return column->atthasdef || get_typdefault(column->atttypid) == NULL;
 }
 
-/* Is it a plain table, of which nothing but constraints has a say? */
 static bool
-is_plain(Relation relation, const TableWriter *writer)
+prepare_inputs(TableWriter *writer, Relation relation)
 {
 	TupleDesc desc = RelationGetDescr(relation);
+	bool known = true;
 
-	return relation->rd_rel->relkind == RELKIND_RELATION && !relation->rd_rel->relispartition &&
-		   relation->rd_rules == NULL && !relation->rd_rel->relrowsecurity &&
-		   !(desc->constr && desc->constr->has_generated_stored) && !checks_call_others(desc) &&
-		   !indexes_call_others(writer->result);
+	writer->inputs = palloc0(sizeof(ColumnInput) * desc->natts);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+
+		if (!column->attisdropped)
+			known =
+				known && !column->attgenerated && prepare_input(writer, &writer->inputs[i], column);
+	}
+	return known;
 }
-
-/* Making a writer ---------------------------------------------------------------------- */
 
 /* True if all defaults are built in, and so may be kept. */
 static bool
@@ -215,7 +117,10 @@ prepare_defaults(TableWriter *writer, Relation relation)
 		column->isnull = true;
 		if (expression == NULL)
 			continue;
-		if (calls_others(expression, NULL))
+		/* Values of domains are looked at in any case. */
+		while (IsA(expression, CoerceToDomain))
+			expression = (Node *) ((CoerceToDomain *) expression)->arg;
+		if (others_are_called(expression))
 			return false;
 		expression = (Node *) expression_planner((Expr *) expression);
 		if (IsA(expression, Const))
@@ -248,8 +153,8 @@ prepare_executor(TableWriter *writer, Relation relation)
 	writer->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	writer->found = MakeSingleTupleTableSlot(desc, table_slot_callbacks(relation));
 	ExecOpenIndices(writer->result, false);
+	writer->indexes = palloc(sizeof(Oid) * Max(writer->result->ri_NumIndices, 1));
 	writer->index_count = writer->result->ri_NumIndices;
-	writer->indexes = palloc(sizeof(Oid) * Max(writer->index_count, 1));
 	for (int i = 0; i < writer->index_count; i++)
 		writer->indexes[i] = RelationGetRelid(writer->result->ri_IndexRelationDescs[i]);
 }
@@ -258,12 +163,20 @@ prepare_executor(TableWriter *writer, Relation relation)
 static void
 free_writer(TableWriter *writer)
 {
-	if (writer->insert && writer->insert->running > 0)
+	MemoryContext context = writer->context;
+	SPIPlanPtr plan = writer->insert ? writer->insert->plan : NULL;
+	bool running = writer->insert && writer->insert->running > 0;
+
+	writer->context = NULL;
+	writer->insert = NULL;
+	writer->index_count = 0;
+	writer->domains = false;
+	if (running)
 		return;
-	if (writer->insert && writer->insert->plan)
-		SPI_freeplan(writer->insert->plan);
-	if (writer->context)
-		MemoryContextDelete(writer->context);
+	if (plan)
+		SPI_freeplan(plan);
+	if (context)
+		MemoryContextDelete(context);
 }
 
 /* Makes the writer of an open table anew. */
@@ -274,18 +187,17 @@ make_writer(const Table *table, TableWriter *writer, Relation relation)
 	bool plain;
 
 	free_writer(writer);
-	writer->insert = NULL;
-	writer->index_count = 0;
 	writer->context =
 		AllocSetContextCreate(CacheMemoryContext, "pg_fcfs table", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(writer->context);
 	writer->table = RelationGetRelid(relation);
+	writer->user = GetUserId();
 	writer->stale = false; /* before we look: what changes from here on makes it stale */
 	prepare_executor(writer, relation);
-	plain = is_plain(relation, writer);
-	writer->inserts = prepare_defaults(writer, relation) && plain &&
-					  !others_watch_insert(table, relation->trigdesc);
-	writer->updates = plain && may_update(table, relation);
+	plain = prepare_inputs(writer, relation) && others_leave_alone(relation, writer->result);
+	writer->inserts =
+		prepare_defaults(writer, relation) && plain && !others_watch_insert(table, relation);
+	writer->updates = plain && others_let_update(table, relation);
 	ExecCloseIndices(writer->result);
 	MemoryContextSwitchTo(caller);
 }
@@ -305,6 +217,21 @@ table_writers_forget(Oid relation)
 	}
 }
 
+/* A constraint has changed, maybe one of a domain: that is not told to tables. */
+static void
+constraint_changed(Datum arg pg_attribute_unused(), int cache pg_attribute_unused(),
+				   uint32 hash pg_attribute_unused())
+{
+	for (TableWriter *writer = writers; writer; writer = writer->next)
+		writer->stale |= writer->domains;
+}
+
+void
+table_writers_init(void)
+{
+	CacheRegisterSyscacheCallback(CONSTROID, constraint_changed, (Datum) 0);
+}
+
 /* Using a writer ------------------------------------------------------------------------- */
 
 /* The writer of a table that is open, true as far as is known. */
@@ -320,7 +247,7 @@ find_writer(Table *table, Relation relation)
 		writer->next = writers;
 		table->writer = writers = writer;
 	}
-	while (writer->stale || writer->writing)
+	while (writer->stale || writer->writing || writer->user != GetUserId())
 	{
 		writer->stale = writer->writing = true;
 		make_writer(table, writer, relation);
@@ -376,6 +303,18 @@ table_writer_begin(Table *table, Relation relation, TableWriting kind)
 		writer->result->ri_IndexRelationDescs[i] = index_open(writer->indexes[i], NoLock);
 	ResetPerTupleExprContext(writer->estate);
 	return writer;
+}
+
+/* Makes a value fit its column, or raises why it does not. */
+Datum
+table_writer_fit(TableWriter *writer, ColumnInput *input, Datum value, bool isnull)
+{
+	if (OidIsValid(input->length.fn_oid) && !isnull)
+		value = FunctionCall3(&input->length, value, Int32GetDatum(input->modifier),
+							  BoolGetDatum(false));
+	if (OidIsValid(input->domain))
+		domain_check(value, isnull, input->domain, &input->domain_state, writer->context);
+	return value;
 }
 
 void
