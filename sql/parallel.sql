@@ -34,6 +34,7 @@ SELECT pg_temp.said('SELECT fcfs.try_confirm_reservation(1)');
 SELECT pg_temp.said('SELECT fcfs.try_cancel_reservation(1)');
 SELECT pg_temp.said('SELECT fcfs.try_issue_coupon(1, 1)');
 SELECT pg_temp.said('SELECT fcfs.try_issue_coupon(1, 2)');
+SELECT pg_temp.said('SELECT code FROM fcfs.try_issue_coupon(1, 2)');
 SELECT pg_temp.said('SELECT fcfs.call(''issue_coupon'', ''{"coupon_id": 1, "user_id": 2}'')');
 SELECT pg_temp.said('SELECT fcfs.expire_reservations()');
 SELECT pg_temp.said('SELECT fcfs.expire_idempotency_keys()');
@@ -42,6 +43,7 @@ SELECT pg_temp.said('SELECT fcfs.reload_pool(''item'', 1)');
 SELECT pg_temp.said('SELECT count(*) FROM fcfs.verify()');
 \set VERBOSITY terse
 SELECT pg_temp.said('SELECT fcfs.try_issue_coupon(1, 2)');
+SELECT pg_temp.said('SELECT code FROM fcfs.try_issue_coupon(1, 2)');
 \set VERBOSITY default
 -- What only looks may be asked there.
 SELECT pg_temp.said('SELECT count(*) > 0 FROM fcfs.refusals()');
