@@ -320,7 +320,9 @@ GRANT USAGE ON SCHEMA fcfs, test TO regress_straight;
 GRANT EXECUTE ON FUNCTION fcfs.try_issue_coupon(bigint, bigint, text) TO regress_straight;
 ALTER FUNCTION fcfs.try_issue_coupon(bigint, bigint, text) SECURITY INVOKER;
 SET ROLE regress_straight;
+\set VERBOSITY sqlstate
 SELECT code FROM fcfs.try_issue_coupon(1, 6001);
+\set VERBOSITY default
 RESET ROLE;
 ALTER FUNCTION fcfs.try_issue_coupon(bigint, bigint, text) SECURITY DEFINER;
 SET ROLE regress_straight;

@@ -70,7 +70,10 @@ fill_slot(TableWriter *writer, const Table *table, const TableRow *row)
 			continue;
 		if (column->expression)
 			value = ExecEvalExprSwitchContext(column->expression, context, &isnull);
-		table_writer_set(writer, slot, i, value, isnull);
+		if (OidIsValid(writer->inputs[i].domain))
+			value = table_writer_fit(writer, &writer->inputs[i], value, isnull);
+		slot->tts_values[i] = value;
+		slot->tts_isnull[i] = isnull;
 	}
 	ExecStoreVirtualTuple(slot);
 }

@@ -28,6 +28,9 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -72,7 +75,10 @@ prepare_input(TableWriter *writer, ColumnInput *input, Form_pg_attribute column)
 	if (type == column->atttypid)
 		return true;
 	input->domain = column->atttypid;
-	input->needed = writer->domains = true;
+	writer->domains = true;
+	/* What is given for one of ours comes from a column of the same domain. */
+	if (getExtensionOfObject(TypeRelationId, input->domain) != get_extension_oid("pg_fcfs", true))
+		input->needed = true;
 	domain = MemoryContextAlloc(writer->context, sizeof(DomainConstraintRef));
 	InitDomainConstraintRef(input->domain, domain, writer->context, false);
 	foreach(cell, domain->constraints)

@@ -25,7 +25,7 @@ typedef struct ColumnDefault
 /* What a value has to go through on its way into a column, if anything. */
 typedef struct ColumnInput
 {
-	bool needed;
+	bool needed;     /* for a value that is given; for a default as well if it is of a domain */
 	FmgrInfo length; /* makes it fit the type's modifier, if there is a function for it */
 	int32 modifier;
 	Oid domain; /* InvalidOid: it is of none */
