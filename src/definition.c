@@ -20,9 +20,9 @@
  * Accepted: a change that commits while a call is being judged may or may not be
  * seen by it. At SERIALIZABLE, what is kept is read without a predicate lock.
  *
- * Memory: a context a kind under TopMemoryContext. One that has grown too large is
- * replaced; the old one stays to the end of the transaction, for callers have
- * pointers into it. No locks.
+ * Memory: a context a kind under TopMemoryContext. One that has grown too large, or
+ * in which nothing is true any more, is replaced; where callers may have pointers
+ * into the old one, it stays to the end of the transaction. No locks.
  */
 #include "postgres.h"
 
@@ -84,25 +84,38 @@ list_kind(DefinitionKind *kind)
 	kinds = kind;
 }
 
+/* Is it time to begin anew? Not while callers use what is merely untrue. */
+static bool
+is_worn_out(const DefinitionKind *kind)
+{
+	if (kind->context == NULL || MemoryContextMemAllocated(kind->context, true) > DEFINITION_MEMORY)
+		return true;
+	return kind->generation != generation && kind->used_in != compat_my_lxid();
+}
+
 /* Makes room for one more. */
 static void
 make_room(DefinitionKind *kind)
 {
 	HASHCTL info = {.keysize = sizeof(int64), .entrysize = sizeof(KeptDefinition)};
+	MemoryContext old = kind->context;
 	MemoryContext context;
 	HTAB *entries;
 
-	if (kind->context && MemoryContextMemAllocated(kind->context, true) < DEFINITION_MEMORY)
+	if (!is_worn_out(kind))
 		return;
 	context =
 		AllocSetContextCreate(CurrentMemoryContext, "pg_fcfs definitions", 0, 8 * 1024, 64 * 1024);
 	info.hcxt = context;
 	entries = hash_create("pg_fcfs definitions", 256, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	MemoryContextSetParent(context, TopMemoryContext);
-	if (kind->context)
-		MemoryContextSetParent(kind->context, TopTransactionContext);
 	kind->context = context;
 	kind->entries = entries;
+	kind->generation = generation;
+	if (old && kind->used_in == compat_my_lxid())
+		MemoryContextSetParent(old, TopTransactionContext);
+	else if (old)
+		MemoryContextDelete(old);
 }
 
 /* As the tables are with that snapshot; NULL if there is no such pool. */
@@ -173,8 +186,12 @@ definition_get(DefinitionKind *kind, EscrowEntry *entry, int64 id)
 	if (kind->entries)
 		kept = hash_search(kind->entries, &id, HASH_FIND, NULL);
 	if (kept && kept->generation == generation && kept->version == escrow_facts_version(entry))
+	{
+		kind->used_in = compat_my_lxid();
 		return kept->definition;
+	}
 	definition = read_committed(kind, entry, id);
+	kind->used_in = compat_my_lxid();
 	return definition ? definition : read_own(kind, id);
 }
 

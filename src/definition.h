@@ -33,7 +33,9 @@ typedef struct DefinitionKind
 
 	/* of definition.c */
 	MemoryContext context;
-	HTAB *entries; /* in that context */
+	HTAB *entries;              /* in that context */
+	uint64 generation;          /* when the context was made */
+	LocalTransactionId used_in; /* the transaction that was last given any */
 	bool listed;
 	struct DefinitionKind *next;
 } DefinitionKind;
