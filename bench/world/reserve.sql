@@ -12,10 +12,11 @@ CREATE TABLE bench.row_item (
     taken bigint NOT NULL DEFAULT 0,
     price bigint NOT NULL,
     opens_at timestamptz NOT NULL,
-    closes_at timestamptz NOT NULL
+    closes_at timestamptz NOT NULL,
+    max_per_customer integer NOT NULL
 );
 INSERT INTO bench.row_item
-SELECT i.id, i.stock, 0, i.price, e.sale_opens_at, e.sale_closes_at
+SELECT i.id, i.stock, 0, i.price, e.sale_opens_at, e.sale_closes_at, e.max_per_customer
 FROM fcfs.item i
 JOIN fcfs.event e ON e.id = i.event_id;
 
@@ -34,19 +35,29 @@ CREATE TABLE bench.row_reservation (
 CREATE INDEX row_reservation_customer ON bench.row_reservation (customer_id);
 CREATE INDEX row_reservation_overdue ON bench.row_reservation (expires_at) WHERE status = 'held';
 
--- The hot row is locked last, so that it is held for little more than the commit.
+-- The same rules: on sale, no more than the maximum for a customer, who is locked for
+-- that, and the stock. The hot row is locked last, so that it is held for little more
+-- than the commit.
 CREATE FUNCTION bench.row_reserve(customer bigint, item bigint, units integer)
 RETURNS bigint
 LANGUAGE plpgsql
 AS $$
 DECLARE
     unit_price bigint;
+    maximum integer;
     made bigint;
 BEGIN
-    SELECT i.price INTO unit_price FROM bench.row_item i
+    PERFORM pg_advisory_xact_lock(customer);
+    SELECT i.price, i.max_per_customer INTO unit_price, maximum FROM bench.row_item i
     WHERE i.id = item AND clock_timestamp() >= i.opens_at AND clock_timestamp() < i.closes_at;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'item % is not on sale', item;
+    END IF;
+    IF units + (
+        SELECT coalesce(sum(r.quantity), 0) FROM bench.row_reservation r
+        WHERE r.customer_id = customer AND r.item_id = item
+            AND (r.status = 'confirmed' OR r.status = 'held' AND r.expires_at > clock_timestamp())) > maximum THEN
+        RAISE EXCEPTION 'customer % would have more of item % than %', customer, item, maximum;
     END IF;
     INSERT INTO bench.row_reservation (customer_id, item_id, quantity, amount, expires_at)
     VALUES (customer, item, units, units * unit_price, clock_timestamp() + interval '15 minutes')
