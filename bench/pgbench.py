@@ -15,6 +15,9 @@ WARM_UP = 1
 # Calls that arrive meanwhile wait, and it takes a while until none waits any more.
 ARRIVALS_WARM_UP = 2
 
+# A few calls of each client in each world before all: the first of all find nothing in memory.
+WARM_CALLS = 20
+
 PERCENTILES = (50, 95, 99, 99.9)
 
 
@@ -34,9 +37,9 @@ def script_file(text):
         yield script.name
 
 
-def arguments(file, database, seconds, clients):
+def arguments(file, database, clients, *length):
     command_line = ["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, 2))]
-    command_line += ["-P", "1", "-T", str(seconds), "-f", file]
+    command_line += ["-P", "1", "-f", file, *map(str, length)]
     variables = database.variables + (("n", -1), ("first", database.used), ("clients", clients))
     for name, value in variables:
         command_line += ["-D", f"{name}={value}"]
@@ -60,16 +63,16 @@ def use_up(database, calls, clients):
 
 
 def warm(side, database, clients):
-    """A second that nobody measures: the first of all finds nothing in memory."""
+    """Calls that nobody measures."""
     with script_file(side.script) as file:
-        done = command.run(arguments(file, database, 1, clients), env=environment(side, database))
+        done = command.run(arguments(file, database, clients, "-t", WARM_CALLS), env=environment(side, database))
     use_up(database, checked(done, side), clients)
 
 
 def closed(side, database, seconds, clients):
     """Every client calls again once it is answered."""
     with script_file(side.script) as file:
-        line = arguments(file, database, WARM_UP + seconds, clients)
+        line = arguments(file, database, clients, "-T", WARM_UP + seconds)
         done = command.run(line, env=environment(side, database))
     calls = checked(done, side)
     took = calls / float(re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)[1])
@@ -82,7 +85,7 @@ def arriving(side, database, seconds, clients, rate):
     """Calls arrive at random moments, `rate` a second, and wait for a client that is
     free: the latency counts from when they should have begun."""
     with tempfile.TemporaryDirectory() as logs, script_file(side.script) as file:
-        line = arguments(file, database, ARRIVALS_WARM_UP + seconds, clients)
+        line = arguments(file, database, clients, "-T", ARRIVALS_WARM_UP + seconds)
         line += ["--rate", f"{rate:.3f}", "--log", "--log-prefix", f"{logs}/log"]
         calls = checked(command.run(line, env=environment(side, database)), side)
         answers = logged(logs)

@@ -150,7 +150,7 @@ def look(database, seconds, file):
 def profile(side, database, seconds):
     """What pgbench says, and microseconds a call by share."""
     with tempfile.TemporaryDirectory() as place, pgbench.script_file(side.script) as script:
-        line = pgbench.arguments(script, database, seconds + 2 * pgbench.WARM_UP, 1)
+        line = pgbench.arguments(script, database, 1, "-T", seconds + 2 * pgbench.WARM_UP)
         process = command.start(line, env=pgbench.environment(side, database))
         try:
             time.sleep(pgbench.WARM_UP)
