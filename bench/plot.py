@@ -18,7 +18,8 @@ set encoding utf8
 set border 3 lc rgb '{INK}' lw 0.7
 set tics nomirror out scale 0.4 textcolor rgb '{INK}'
 set grid lc rgb '{FAINT}' lt 1 lw 1
-set xlabel offset 0,0.4 textcolor rgb '{INK}'
+set xlabel textcolor rgb '{INK}'
+set bmargin 6
 set ylabel textcolor rgb '{INK}'
 set title textcolor rgb '{INK}'
 """
