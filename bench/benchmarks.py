@@ -32,7 +32,7 @@ FRESH = 3 * (settings.rounds() + 1) * (40000 * (settings.seconds(1) + 1) + 1000 
 ENROLL = enroll_world(50000, FRESH, bare=True)
 MANY = 5000000 if settings.FULL else 500000
 PRESENT = sorted({10000, 500000, MANY})
-ENROLL_PRESENT = {present: enroll_world(present, FRESH // 3) for present in PRESENT}
+ENROLL_PRESENT = {present: enroll_world(present, max(FRESH // 3, present // 5)) for present in PRESENT}
 
 COPY = World("copy.sql")
 

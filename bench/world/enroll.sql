@@ -3,7 +3,8 @@
 -- Sections 1 to 5,000 have 21 meetings each, in one of five patterns that do not
 -- overlap; section 5,001 is the hot one. Students with even ids, :fresh of them,
 -- have no enrollment yet and are the ones to be enrolled; between them, at odd
--- ids, are those who have taken the :present enrollments, five each.
+-- ids, are those who have taken the :present enrollments, five each: there must be
+-- as many fresh ones at least.
 
 INSERT INTO fcfs.term (id, code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, ends_on)
 VALUES (1, 'NEXT', 'America/Los_Angeles', now() - interval '1 day', now() + interval '1 day',
