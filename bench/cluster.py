@@ -24,7 +24,9 @@ CONF = (
     "checkpoint_timeout = 1h",
     "autovacuum = off",
 )
-PRELOAD_CONF = ("fcfs.max_pools = 10000",)
+# So many that the pools of several databases have a slot each.
+POOLS = 32768
+PRELOAD_CONF = (f"fcfs.max_pools = {POOLS}",)
 
 
 class Failure(Exception):

@@ -102,12 +102,13 @@ class Statement:
 
 @dataclass(frozen=True)
 class Value:
-    """A number got by SQL; with `less`, got there less the one got here."""
+    """A number got by SQL; with `less`, less the one got there; so many `times`."""
 
     script: str
     unit: str
     world: World = None
     less: World = None
+    times: float = 1
 
 
 @dataclass(frozen=True)

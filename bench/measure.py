@@ -32,7 +32,8 @@ def run(side, database, clusters, seconds, reached=None):
         return run_statement(side, database, clusters)
     if isinstance(side, Value):
         value = float(database.sql(side.script))
-        return Run(value - float(clusters.database(side.less).sql(side.script)) if side.less else value)
+        less = float(clusters.database(side.less).sql(side.script)) if side.less else 0
+        return Run((value - less) * side.times)
     if isinstance(side, Program):
         return run_program(side, database, clusters, seconds)
     workload = side if isinstance(side, Workload) else side.workload
