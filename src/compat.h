@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/twophase.h"
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
@@ -145,6 +146,18 @@ compat_init_range_table(EState *estate, RangeTblEntry *entry)
 #else
 	ExecInitRangeTable(estate, list_make1(entry));
 #endif
+}
+
+/* Closes an index that rows were written to, and keeps its lock. */
+static inline void
+compat_close_written_index(ResultRelInfo *result, int number)
+{
+	Relation index = result->ri_IndexRelationDescs[number];
+
+#if PG_VERSION_NUM >= 170000
+	index_insert_cleanup(index, result->ri_IndexRelationInfo[number]);
+#endif
+	index_close(index, NoLock);
 }
 
 #endif /* FCFS_COMPAT_H */

@@ -9,8 +9,9 @@
  * that the table has changed. Where an administrator has dropped an index, the
  * table is read from beginning to end: slow, and still right.
  *
- * Locks: that of the table is kept to the end of the transaction, as one that a
- * query takes.
+ * Locks: those of the table, as a query keeps it, and of the index are kept to the
+ * end of the transaction: most transactions are one call, and to release a lock
+ * before costs more than to have it released.
  */
 #include "postgres.h"
 
@@ -115,27 +116,35 @@ void
 table_read_begin(TableRead *read, Table *table, int index, Snapshot snapshot, int key_count,
 				 const int *key_columns, const Datum *keys)
 {
+	LOCKMODE lock = table->lock == NoLock ? AccessShareLock : table->lock;
 	ScanKeyData scan_keys[TABLE_KEYS];
-	Oid index_oid;
 
 	Assert(key_count <= TABLE_KEYS);
 	table_resolve(table);
 	read->table = table;
-	read->relation = table_open(table->oid, table->lock == NoLock ? AccessShareLock : table->lock);
+	read->relation = table_open(table->oid, lock);
 	table_resolve(table); /* now that it does not change any more */
 	for (int i = 0; i < key_count; i++)
 		init_key(&scan_keys[i], RelationGetDescr(read->relation), table->attributes[key_columns[i]],
 				 keys[i]);
-	index_oid = table->index_oids[index];
-	read->scan = systable_beginscan(read->relation, index_oid, OidIsValid(index_oid), snapshot,
-									key_count, scan_keys);
+	read->index = NULL;
+	if (OidIsValid(table->index_oids[index]))
+	{
+		read->index = index_open(table->index_oids[index], lock);
+		read->scan =
+			systable_beginscan_ordered(read->relation, read->index, snapshot, key_count, scan_keys);
+	}
+	else
+		read->scan =
+			systable_beginscan(read->relation, InvalidOid, false, snapshot, key_count, scan_keys);
 }
 
 /* The next row; false after the last. */
 bool
 table_read_next(TableRead *read)
 {
-	read->row = systable_getnext(read->scan);
+	read->row = read->index ? systable_getnext_ordered(read->scan, ForwardScanDirection)
+							: systable_getnext(read->scan);
 	return HeapTupleIsValid(read->row);
 }
 
@@ -161,7 +170,13 @@ table_read_int64(const TableRead *read, int column)
 void
 table_read_end(TableRead *read)
 {
-	systable_endscan(read->scan);
+	if (read->index)
+	{
+		systable_endscan_ordered(read->scan);
+		index_close(read->index, NoLock);
+	}
+	else
+		systable_endscan(read->scan);
 	table_close(read->relation, NoLock);
 }
 

@@ -53,6 +53,7 @@ typedef struct TableRead
 {
 	Table *table;
 	Relation relation;
+	Relation index; /* NULL: it is not there, and the whole table is read */
 	SysScanDesc scan;
 	HeapTuple row;
 } TableRead;

@@ -17,8 +17,8 @@
  * built in, or which may look at settings), the row is written by a query instead,
  * and everything fires.
  *
- * Locks: ROW EXCLUSIVE on the table, which the caller has open, and on its indexes
- * while rows are written. No trigger, rule or constraint comes while they are held.
+ * Locks: ROW EXCLUSIVE on the table, which the caller has open, and on its indexes,
+ * all to the end of the transaction. No trigger, rule or constraint comes meanwhile.
  *
  * Memory: one context a table under CacheMemoryContext. A writer that an error
  * has left in the middle, or whose table or index has changed, is made anew.
@@ -329,6 +329,7 @@ table_writer_end(TableWriter *writer)
 	Assert(writer->writing);
 	ExecClearTuple(writer->slot);
 	ExecClearTuple(writer->found);
-	ExecCloseIndices(writer->result);
+	for (int i = 0; i < writer->index_count; i++)
+		compat_close_written_index(writer->result, i);
 	writer->writing = false;
 }
