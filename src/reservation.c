@@ -80,7 +80,7 @@ static Table lines = {.name = "reservation_line",
 					  .lock = RowExclusiveLock,
 					  .columns = {"id", "reservation_id", "item_id", "quantity", "price", "active"},
 					  .types = {INT8OID, INT8OID, INT8OID, INT4OID, INT8OID, BOOLOID},
-					  .indexes = {"reservation_line_reservation"},
+					  .indexes = {"reservation_line_pkey"},
 					  .ensured = {"reservation_line_reservation_id_fkey"}};
 
 /* reserve ------------------------------------------------------------------------------- */

@@ -43,7 +43,8 @@ SELECT is_empty(
           AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.contype = 'p')$$,
     'every table has a primary key');
 SELECT col_is_pk('fcfs', relation, 'id'::name, relation || ' is known by its id')
-FROM unnest('{person,term,student,course,section,meeting,enrollment,event,item,reservation,reservation_line,coupon,coupon_issue}'::name[]) AS relation;
+FROM unnest('{person,term,student,course,section,meeting,enrollment,event,item,reservation,coupon,coupon_issue}'::name[]) AS relation;
+SELECT col_is_pk('fcfs', 'reservation_line', '{reservation_id,id}'::name[], 'a line is known by its reservation and its id');
 
 -- The invariants that are constraints, in the words of the server.
 CREATE TEMPORARY TABLE rule (relation text, name text, definition text);
