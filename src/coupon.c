@@ -275,7 +275,7 @@ glance_at_coupon(Call *call)
 	pool_resolve(&coupon_pool);
 	if (!escrow_is_gone(&coupon_pool.escrow, coupon_id, &facts, &claimed) ||
 		DatumGetBool(facts.values[COUPON_STRICT_ORDER]) ||
-		!ConditionalLockRelationOid(coupon_pool.escrow.claim_table, issues.lock))
+		(claimed > 0 && !ConditionalLockRelationOid(coupon_pool.escrow.claim_table, issues.lock)))
 		return false;
 	if (!judge_window(call, &facts))
 		return true;
