@@ -79,13 +79,13 @@ typedef enum EnrollmentColumn
 	ENROLLMENT_ENDED_AT
 } EnrollmentColumn;
 
-/* The student is there: see student.c; so is the section, which is pinned. */
 typedef enum EnrollmentIndex
 {
 	ENROLLMENT_BY_COURSE,
 	ENROLLMENT_BY_ID
 } EnrollmentIndex;
 
+/* The student is there: see student.c; so is the section, which is pinned. */
 static Table enrollments = {.name = "enrollment",
 							.lock = RowExclusiveLock,
 							.columns = {"id", "student_id", "section_id", "term_id", "course_id",

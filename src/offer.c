@@ -44,22 +44,11 @@ static Table events = {
 	.types = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INTERVALOID, INT4OID},
 	.indexes = {"event_pkey"}};
 
-/* Begins to read the row with an id; false if there is none. */
-static bool
-read_by_id(TableRead *read, Table *table, int64 id, Snapshot snapshot)
-{
-	static const int id_column = 0;
-	Datum key = Int64GetDatum(id);
-
-	table_read_begin(read, table, 0, snapshot, 1, &id_column, &key);
-	return table_read_next(read);
-}
-
 static bool
 load_item(Offer *offer, int64 id, Snapshot snapshot, MemoryContext context)
 {
 	TableRead read;
-	bool found = read_by_id(&read, &items, id, snapshot);
+	bool found = table_read_by_id(&read, &items, 0, id, snapshot);
 	bool isnull;
 
 	if (found)
@@ -80,7 +69,7 @@ load_event(Offer *offer, int64 item_id, Snapshot snapshot)
 	TableRead read;
 	bool isnull;
 
-	if (!read_by_id(&read, &events, offer->event_id, snapshot))
+	if (!table_read_by_id(&read, &events, 0, offer->event_id, snapshot))
 		/* This very statement has deleted it. */
 		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 						errmsg("item " INT64_FORMAT " is of an event that does not exist", item_id),

@@ -176,15 +176,12 @@ row_as(const TableRead *read, Oid type)
 static Datum
 fetch_row(Call *call, const Operation *operation, Oid type)
 {
-	static const int columns[] = {0};
-	Datum key = Int64GetDatum(call->id);
 	Snapshot newest = table_newest();
 	MemoryContext caller = MemoryContextSwitchTo(call->context);
 	TableRead read;
 	Datum row;
 
-	table_read_begin(&read, operation->made, operation->by_id, newest, 1, columns, &key);
-	if (!table_read_next(&read))
+	if (!table_read_by_id(&read, operation->made, operation->by_id, call->id, newest))
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("the row made by this idempotency key no longer exists"),

@@ -317,14 +317,11 @@ static CachedQuery set_cancelled = {
 static bool
 begin_for_reservation(Call *call, int64 reservation_id, Snapshot snapshot, ItemPointer row)
 {
-	static const int columns[] = {RESERVATION_ID};
-	Datum key = Int64GetDatum(reservation_id);
 	TableRead read;
-	bool found;
+	bool found =
+		table_read_by_id(&read, &reservations, RESERVATION_BY_ID, reservation_id, snapshot);
 	int64 customer_id = 0;
 
-	table_read_begin(&read, &reservations, RESERVATION_BY_ID, snapshot, 1, columns, &key);
-	found = table_read_next(&read);
 	if (found)
 	{
 		customer_id = table_read_int64(&read, RESERVATION_CUSTOMER_ID);

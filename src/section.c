@@ -72,22 +72,11 @@ static Table courses = {.name = "course",
 						.types = {INT8OID, NUMERICOID},
 						.indexes = {"course_pkey"}};
 
-/* Begins to read the row with an id; false if there is none. */
-static bool
-read_by_id(TableRead *read, Table *table, int64 id, Snapshot snapshot)
-{
-	static const int id_column = 0;
-	Datum key = Int64GetDatum(id);
-
-	table_read_begin(read, table, 0, snapshot, 1, &id_column, &key);
-	return table_read_next(read);
-}
-
 static bool
 load_section(SectionDefinition *section, int64 id, Snapshot snapshot, MemoryContext context)
 {
 	TableRead read;
-	bool found = read_by_id(&read, &sections, id, snapshot);
+	bool found = table_read_by_id(&read, &sections, 0, id, snapshot);
 	bool isnull;
 
 	if (found)
@@ -107,7 +96,7 @@ static bool
 load_term(SectionDefinition *section, Snapshot snapshot, MemoryContext context)
 {
 	TableRead read;
-	bool found = read_by_id(&read, &terms, section->term_id, snapshot);
+	bool found = table_read_by_id(&read, &terms, 0, section->term_id, snapshot);
 	bool isnull;
 
 	if (found)
@@ -135,7 +124,7 @@ static bool
 load_course(SectionDefinition *section, Snapshot snapshot, MemoryContext context)
 {
 	TableRead read;
-	bool found = read_by_id(&read, &courses, section->course_id, snapshot);
+	bool found = table_read_by_id(&read, &courses, 0, section->course_id, snapshot);
 	bool isnull;
 
 	if (found)

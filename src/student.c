@@ -63,14 +63,10 @@ static Table grades = {.name = "grade",
 bool
 student_find(Student *student, int64 id, Snapshot snapshot)
 {
-	static const int columns[] = {STUDENT_ID};
-	Datum keys[] = {Int64GetDatum(id)};
 	TableRead read;
-	bool found;
+	bool found = table_read_by_id(&read, &students, 0, id, snapshot);
 	bool isnull;
 
-	table_read_begin(&read, &students, 0, snapshot, lengthof(keys), columns, keys);
-	found = table_read_next(&read);
 	if (found)
 	{
 		Datum limit = table_read_value(&read, STUDENT_MAX_CREDITS, &isnull);

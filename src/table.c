@@ -148,6 +148,18 @@ table_read_next(TableRead *read)
 	return HeapTupleIsValid(read->row);
 }
 
+/* Begins to read the one row that has an id, the table's first column, by an index on
+ * it. False if there is none; to be ended in any case. */
+bool
+table_read_by_id(TableRead *read, Table *table, int index, int64 id, Snapshot snapshot)
+{
+	static const int id_column = 0;
+	Datum key = Int64GetDatum(id);
+
+	table_read_begin(read, table, index, snapshot, 1, &id_column, &key);
+	return table_read_next(read);
+}
+
 /* A value of the current row, valid until the next one. */
 Datum
 table_read_value(const TableRead *read, int column, bool *isnull)

@@ -72,6 +72,7 @@ extern void table_resolve(Table *table);
 extern Snapshot table_newest(void);
 extern void table_read_begin(TableRead *read, Table *table, int index, Snapshot snapshot,
 							 int key_count, const int *key_columns, const Datum *keys);
+extern bool table_read_by_id(TableRead *read, Table *table, int index, int64 id, Snapshot snapshot);
 extern bool table_read_next(TableRead *read);
 extern Datum table_read_value(const TableRead *read, int column, bool *isnull);
 extern int64 table_read_int64(const TableRead *read, int column);
