@@ -209,17 +209,14 @@ definition_copy(Datum value, MemoryContext context)
 PG_FUNCTION_INFO_V1(fcfs_definition_changed);
 
 /*
- * BEFORE UPDATE OR DELETE STATEMENT trigger of pools and of the tables that they
- * refer to, with the name of the table. What a statement does as it goes is so
+ * BEFORE STATEMENT trigger of pools and of the tables that they refer to, or that
+ * refer to those, with the name of the table. What a statement does as it goes is so
  * known to be ours; others hear of it once it is committed, of a pool by its slot.
  */
 Datum
 fcfs_definition_changed(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger =
-		trigger_check(fcinfo, TRIGGER_EVENT_BEFORE,
-					  TRIGGER_BY(TRIGGER_EVENT_UPDATE) | TRIGGER_BY(TRIGGER_EVENT_DELETE),
-					  "a BEFORE UPDATE OR DELETE STATEMENT");
+	TriggerData *trigger = trigger_check(fcinfo, TRIGGER_EVENT_BEFORE, ~0, "a BEFORE STATEMENT");
 
 	trigger_check_table(trigger,
 						trigger->tg_trigger->tgnargs == 1 ? trigger->tg_trigger->tgargs[0] : "");

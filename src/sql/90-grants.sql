@@ -39,7 +39,9 @@ BEGIN
     PERFORM fcfs.grant_app(role);
     PERFORM fcfs.grant_monitor(role);
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA fcfs TO %I', role);
-    FOREACH definition IN ARRAY ARRAY['term', 'student', 'course', 'section', 'meeting', 'grade', 'event', 'item', 'coupon'] LOOP
+    FOREACH definition IN ARRAY ARRAY[
+        'term', 'student', 'course', 'prerequisite', 'student_group', 'student_group_member', 'enrollment_wave', 'cross_list',
+        'section', 'reserved_seats', 'meeting', 'grade', 'permission_override', 'event', 'item', 'coupon'] LOOP
         EXECUTE format('GRANT INSERT, UPDATE, DELETE ON fcfs.%I TO %I', definition, role);
     END LOOP;
     EXECUTE format('GRANT EXECUTE ON FUNCTION fcfs.section_schedule(bigint), fcfs.expire_reservations(integer),'
@@ -86,7 +88,8 @@ BEGIN
         FROM pg_trigger t
         JOIN pg_constraint c ON c.oid = t.tgconstraint AND c.conrelid = t.tgrelid
         WHERE c.connamespace = 'fcfs'::regnamespace
-            AND c.conname IN ('enrollment_section_id_fkey', 'reservation_line_item_id_fkey', 'coupon_issue_coupon_id_fkey')
+            AND c.conname IN ('enrollment_section_id_fkey', 'enrollment_cross_list_id_fkey', 'enrollment_reserved_seats_id_fkey',
+                'reservation_line_item_id_fkey', 'coupon_issue_coupon_id_fkey')
     LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', check_trigger.claims, check_trigger.tgname);
     END LOOP;

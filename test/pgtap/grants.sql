@@ -92,7 +92,7 @@ SELECT set_eq(
     $$SELECT c.relname::text, 'SELECT' FROM pg_class AS c WHERE c.relnamespace = 'fcfs'::regnamespace AND c.relkind IN ('r', 'v')
       UNION ALL
       SELECT definition, privilege
-      FROM unnest('{term,student,course,section,meeting,grade,event,item,coupon}'::text[]) AS definition,
+      FROM unnest('{term,student,course,prerequisite,student_group,student_group_member,enrollment_wave,cross_list,section,reserved_seats,meeting,grade,permission_override,event,item,coupon}'::text[]) AS definition,
           unnest('{INSERT,UPDATE,DELETE}'::text[]) AS privilege$$,
     'an administrator reads everything and writes definitions');
 SELECT is_empty(

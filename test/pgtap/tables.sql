@@ -3,20 +3,27 @@ BEGIN;
 SET LOCAL search_path = public;
 SELECT no_plan();
 
-SELECT tables_are('fcfs', '{person,idempotency,term,student,course,section,meeting,grade,enrollment,event,item,reservation,reservation_line,coupon,coupon_issue}'::name[]);
+SELECT tables_are('fcfs', '{person,idempotency,term,student,course,prerequisite,student_group,student_group_member,enrollment_wave,cross_list,section,reserved_seats,permission_override,meeting,grade,enrollment,event,item,reservation,reservation_line,coupon,coupon_issue}'::name[]);
 SELECT views_are('fcfs', '{enrollment_summary,stat_pools}'::name[]);
 
 -- Columns, with their types; a column less or of another type breaks a client.
 CREATE TEMPORARY TABLE wanted (relation text, columns text);
 INSERT INTO wanted VALUES
-    ('term', 'id bigint, code text, time_zone text, enroll_opens_at timestamp with time zone, enroll_closes_at timestamp with time zone, starts_on date, ends_on date, cancel_days integer, max_credits numeric(5,1), retake_cutoff numeric(5,2)'),
+    ('term', 'id bigint, code text, time_zone text, enroll_opens_at timestamp with time zone, enroll_closes_at timestamp with time zone, starts_on date, ends_on date, cancel_days integer, min_credits numeric(5,1), max_credits numeric(5,1), retake_cutoff numeric(5,2)'),
     ('student', 'id bigint, external_id text, max_credits numeric(5,1)'),
-    ('course', 'id bigint, code text, title text, credits numeric(4,1)'),
-    ('section', 'id bigint, term_id bigint, course_id bigint, code text, capacity integer, starts_on date, ends_on date, strict_order boolean, schedule tstzmultirange'),
+    ('course', 'id bigint, code text, title text, credits numeric(4,1), retake_cutoff numeric(5,2), max_attempts integer'),
+    ('section', 'id bigint, term_id bigint, course_id bigint, code text, capacity integer, cross_list_id bigint, waitlist_capacity integer, min_credits numeric(4,1), max_credits numeric(4,1), starts_on date, ends_on date, strict_order boolean, cancelled_at timestamp with time zone, schedule tstzmultirange'),
+    ('prerequisite', 'course_id bigint, required_course_id bigint, min_points numeric(5,2), concurrent boolean'),
+    ('student_group', 'id bigint, code text, title text'),
+    ('student_group_member', 'student_id bigint, student_group_id bigint'),
+    ('enrollment_wave', 'id bigint, term_id bigint, student_group_id bigint, opens_at timestamp with time zone, closes_at timestamp with time zone'),
+    ('cross_list', 'id bigint, code text, capacity integer'),
+    ('reserved_seats', 'id bigint, section_id bigint, student_group_id bigint, seats integer, release_at timestamp with time zone, released boolean, capacity integer'),
+    ('permission_override', 'id bigint, student_id bigint, section_id bigint, rule text, granted_by text, reason text, granted_at timestamp with time zone'),
     ('meeting', 'id bigint, section_id bigint, weekday integer, on_date date, starts_at time without time zone, ends_at time without time zone, room text'),
     ('grade', 'student_id bigint, course_id bigint, term_id bigint, points numeric(5,2)'),
-    ('enrollment', 'id bigint, student_id bigint, section_id bigint, term_id bigint, course_id bigint, credits numeric(4,1), schedule tstzmultirange, status text, arrived_at timestamp with time zone, ended_at timestamp with time zone'),
-    ('enrollment_summary', 'id bigint, student_id bigint, section_id bigint, term_id bigint, course_id bigint, credits numeric(4,1), status text, arrived_at timestamp with time zone, ended_at timestamp with time zone'),
+    ('enrollment', 'id bigint, student_id bigint, section_id bigint, term_id bigint, course_id bigint, credits numeric(4,1), schedule tstzmultirange, status text, cross_list_id bigint, reserved_seats_id bigint, swap_section_id bigint, override text[], arrived_at timestamp with time zone, ended_at timestamp with time zone'),
+    ('enrollment_summary', 'id bigint, student_id bigint, section_id bigint, term_id bigint, course_id bigint, credits numeric(4,1), status text, reserved_seats_id bigint, override text[], arrived_at timestamp with time zone, ended_at timestamp with time zone'),
     ('event', 'id bigint, code text, title text, starts_at timestamp with time zone, time_zone text, sale_opens_at timestamp with time zone, sale_closes_at timestamp with time zone, hold_for interval, max_per_customer integer'),
     ('item', 'id bigint, event_id bigint, code text, title text, stock bigint, price bigint, currency fcfs.currency, strict_order boolean'),
     ('reservation', 'id bigint, customer_id bigint, event_id bigint, status text, amount bigint, currency fcfs.currency, arrived_at timestamp with time zone, expires_at timestamp with time zone, ended_at timestamp with time zone'),
@@ -43,15 +50,23 @@ SELECT is_empty(
           AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.contype = 'p')$$,
     'every table has a primary key');
 SELECT col_is_pk('fcfs', relation, 'id'::name, relation || ' is known by its id')
-FROM unnest('{person,term,student,course,section,meeting,enrollment,event,item,reservation,coupon,coupon_issue}'::name[]) AS relation;
+FROM unnest('{person,term,student,course,student_group,enrollment_wave,cross_list,section,reserved_seats,permission_override,meeting,enrollment,event,item,reservation,coupon,coupon_issue}'::name[]) AS relation;
 SELECT col_is_pk('fcfs', 'reservation_line', '{reservation_id,id}'::name[], 'a line is known by its reservation and its id');
 
 -- The invariants that are constraints, in the words of the server.
 CREATE TEMPORARY TABLE rule (relation text, name text, definition text);
 INSERT INTO rule VALUES
-    ('enrollment', 'enrollment_no_overlap', $$EXCLUDE USING gist (student_id WITH =, schedule WITH &&) WHERE ((status = 'enrolled'::text))$$),
-    ('enrollment', 'enrollment_ended_if_cancelled', $$CHECK (((status = 'enrolled'::text) = (ended_at IS NULL)))$$),
+    ('enrollment', 'enrollment_no_overlap', $$EXCLUDE USING gist (student_id WITH =, schedule WITH &&) WHERE (((status = 'enrolled'::text) AND ('conflict'::text <> ALL (override))))$$),
+    ('enrollment', 'enrollment_ended_if_cancelled', $$CHECK (((status <> 'cancelled'::text) = (ended_at IS NULL)))$$),
     ('enrollment', 'enrollment_student_id_fkey', 'FOREIGN KEY (student_id) REFERENCES fcfs.student(id)'),
+    ('enrollment', 'enrollment_swaps_another', 'CHECK ((swap_section_id <> section_id))'),
+    ('enrollment_wave', 'enrollment_wave_closes_after_it_opens', 'CHECK ((closes_at > opens_at))'),
+    ('enrollment_wave', 'enrollment_wave_no_overlap', $$EXCLUDE USING gist (term_id WITH =, COALESCE((student_group_id)::text, ''::text) WITH =, tstzrange(opens_at, closes_at) WITH &&)$$),
+    ('prerequisite', 'prerequisite_of_another', 'CHECK ((course_id <> required_course_id))'),
+    ('reserved_seats', 'reserved_seats_once_a_group', 'UNIQUE (section_id, student_group_id)'),
+    ('permission_override', 'permission_override_once', 'UNIQUE (student_id, section_id, rule)'),
+    ('section', 'section_credits', 'CHECK ((((min_credits IS NULL) = (max_credits IS NULL)) AND (min_credits <= max_credits)))'),
+    ('section', 'section_cross_list_id_fkey', 'FOREIGN KEY (cross_list_id) REFERENCES fcfs.cross_list(id)'),
     ('section', 'section_term_id_fkey', 'FOREIGN KEY (term_id) REFERENCES fcfs.term(id)'),
     ('section', 'section_course_id_fkey', 'FOREIGN KEY (course_id) REFERENCES fcfs.course(id)'),
     ('section', 'section_term_id_course_id_code_key', 'UNIQUE (term_id, course_id, code)'),
@@ -89,6 +104,7 @@ SELECT is_empty(
 
 -- Indexes: those that are rules, and those without which a rule would take a scan.
 SELECT index_is_unique('fcfs', 'enrollment', 'enrollment_once_a_course', 'once a course and term');
+SELECT index_is_unique('fcfs', 'enrollment', 'enrollment_once_in_line', 'one place a line');
 SELECT index_is_unique('fcfs', 'coupon_issue', 'coupon_issue_once_a_user', 'one ordinal a user and coupon');
 SELECT index_is_unique('fcfs', 'item', 'item_code_without_event', 'one article a code');
 SELECT ok(
@@ -97,7 +113,9 @@ SELECT ok(
             AND (i.indpred IS NULL OR partial)),
     format('%s is found by %s through an index', relation, first_column))
 FROM (VALUES ('enrollment', 'student_id', true), ('enrollment', 'section_id', false), ('meeting', 'section_id', false),
-    ('section', 'term_id', false), ('section', 'course_id', false), ('grade', 'student_id', false), ('item', 'event_id', false),
+    ('section', 'term_id', false), ('section', 'cross_list_id', true), ('enrollment_wave', 'term_id', false),
+    ('prerequisite', 'course_id', false), ('prerequisite', 'required_course_id', false), ('student_group_member', 'student_id', false),
+    ('reserved_seats', 'section_id', false), ('permission_override', 'student_id', false), ('section', 'course_id', false), ('grade', 'student_id', false), ('item', 'event_id', false),
     ('reservation', 'customer_id', false), ('reservation', 'expires_at', true), ('reservation_line', 'reservation_id', false),
     ('reservation_line', 'item_id', false), ('coupon_issue', 'coupon_id', false), ('idempotency', 'person_id', false),
     ('idempotency', 'created_at', false)) AS i (relation, first_column, partial);
@@ -113,6 +131,8 @@ FROM (VALUES
     ('event', '{definition_changed,ids_brought}'),
     ('term', '{schedule_changed,definition_changed,ids_brought}'),
     ('course', '{definition_changed,ids_brought}'),
+    ('prerequisite', '{definition_changed}'),
+    ('enrollment_wave', '{definition_changed,ids_brought}'),
     ('section', '{pool_changed,definition_changed,schedule_changed,ids_brought}'),
     ('student', '{student_changed,ids_brought}')) AS t (relation, triggers);
 SELECT has_trigger('fcfs', 'section', 'pool_changed', 'section: changes of capacity are counted');
