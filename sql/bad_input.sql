@@ -26,7 +26,11 @@ FROM unnest(ARRAY['reserve(1, 1, 0)', 'reserve(1, 1, -1)', 'reserve(1, 1, -21474
 -- What is no bigint or integer at all does not get as far as the function.
 SELECT call, left(test.said('SELECT fcfs.' || call), 5), left(test.said('SELECT fcfs.try_' || call), 5)
 FROM unnest(ARRAY['enroll(9223372036854775808, 1)', 'reserve(1, 1, 2147483648)', $$enroll('one', 1)$$, 'reserve(1, 1, 1.5)',
-    'enroll(1)', 'enroll(1, 1, NULL, NULL)']) AS call;
+    'enroll(1)', 'enroll(1, 1, NULL, NULL, NULL)', $$enroll(1, 1, NULL, 'one')$$]) AS call;
+
+-- Numbers that are none.
+SELECT call, test.both(call)
+FROM unnest(ARRAY[$$enroll(1, 1, NULL, 'NaN')$$, $$enroll(1, 1, NULL, 'infinity')$$, $$enroll(1, 1, NULL, '-infinity')$$]) AS call;
 
 -- Raised as psql shows it.
 SELECT * FROM fcfs.try_reserve(1, 1, 0);

@@ -223,10 +223,10 @@ typedef struct CallScan
 	Operation *operation;
 	FmgrInfo function; /* of the function no more than statistics need */
 	Oid owner;
-	NullableDatum constants[OPERATION_MAX_ARGS + 1];
-	ExprState *expressions[OPERATION_MAX_ARGS + 1]; /* NULL: it is a constant */
-	Oid types[OPERATION_MAX_ARGS + 1];
-	bool called; /* once, however often it is read */
+	int count; /* of arguments */
+	NullableDatum constants[OPERATION_MAX_ARGS];
+	ExprState *expressions[OPERATION_MAX_ARGS]; /* NULL: it is a constant */
+	bool called;                                /* once, however often it is read */
 	CallPlace place;
 	Datum values[OUTCOME_COLUMNS];
 	bool nulls[OUTCOME_COLUMNS];
@@ -243,13 +243,13 @@ begin_scan(CustomScanState *state, EState *estate pg_attribute_unused(),
 
 	scan->operation = operation_by_name(strVal(linitial(plan->custom_private)));
 	scan->owner = (Oid) intVal(lsecond(plan->custom_private));
-	Assert(list_length(call->args) == operation_argument_count(scan->operation));
+	scan->count = list_length(call->args);
+	Assert(scan->count <= OPERATION_MAX_ARGS);
 	foreach(cell, call->args)
 	{
 		int i = foreach_current_index(cell);
 		Const *constant = lfirst(cell);
 
-		scan->types[i] = exprType((Node *) constant);
 		if (IsA(constant, Const))
 			scan->constants[i] = (NullableDatum){constant->constvalue, constant->constisnull};
 		else
@@ -270,7 +270,7 @@ call_counted(CallScan *scan, const NullableDatum *arguments)
 
 	InitFunctionCallInfoData(*call, &scan->function, 0, InvalidOid, NULL, NULL);
 	pgstat_init_function_usage(call, &usage);
-	operation_outcome(scan->operation, arguments, scan->types, scan->values, scan->nulls);
+	operation_outcome(scan->operation, arguments, scan->count, scan->values, scan->nulls);
 	pgstat_end_function_usage(&usage, true);
 }
 
@@ -279,12 +279,12 @@ static void
 call_operation(CallScan *scan)
 {
 	ExprContext *context = scan->custom.ss.ps.ps_ExprContext;
-	NullableDatum arguments[OPERATION_MAX_ARGS + 1];
+	NullableDatum arguments[OPERATION_MAX_ARGS];
 	QueryPath path;
 	Oid save_user;
 	int save_security;
 
-	for (int i = 0; i < operation_argument_count(scan->operation); i++)
+	for (int i = 0; i < scan->count; i++)
 	{
 		arguments[i] = scan->constants[i];
 		if (scan->expressions[i])

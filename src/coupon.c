@@ -326,7 +326,9 @@ run_issue_coupon(Call *call)
 }
 
 static Operation issue_coupon = {.name = "issue_coupon",
-								 .arguments = {"coupon_id", "user_id"},
+								 .arguments = {{"coupon_id", ARGUMENT_BIGINT},
+											   {"user_id", ARGUMENT_BIGINT},
+											   {"idempotency_key", ARGUMENT_KEY}},
 								 .run = run_issue_coupon,
 								 .glance = glance_at_coupon,
 								 .made = &issues,

@@ -317,7 +317,10 @@ run_enroll(Call *call)
 }
 
 static Operation enroll = {.name = "enroll",
-						   .arguments = {"student_id", "section_id"},
+						   .arguments = {{"student_id", ARGUMENT_BIGINT},
+										 {"section_id", ARGUMENT_BIGINT},
+										 {"idempotency_key", ARGUMENT_KEY},
+										 {"credits", ARGUMENT_OPTIONAL_NUMERIC}},
 						   .run = run_enroll,
 						   .made = &enrollments,
 						   .by_id = ENROLLMENT_BY_ID};
@@ -460,7 +463,9 @@ run_cancel_enrollment(Call *call)
 }
 
 static Operation cancel_enrollment = {.name = "cancel_enrollment",
-									  .arguments = {"student_id", "section_id"},
+									  .arguments = {{"student_id", ARGUMENT_BIGINT},
+													{"section_id", ARGUMENT_BIGINT},
+													{"idempotency_key", ARGUMENT_KEY}},
 									  .run = run_cancel_enrollment,
 									  .made = &enrollments,
 									  .by_id = ENROLLMENT_BY_ID};

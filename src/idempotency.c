@@ -48,18 +48,6 @@ key_lock(const Call *call)
 	return (LockName){LOCK_IDEMPOTENCY_KEY, (int64) hash};
 }
 
-/* The arguments in a form that compares: "1,2". */
-static char *
-argument_text(const Call *call)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	for (int i = 0; i < OPERATION_MAX_ARGS && call->operation->arguments[i]; i++)
-		appendStringInfo(&text, "%s" INT64_FORMAT, i > 0 ? "," : "", call->arguments[i]);
-	return text.data;
-}
-
 /* Answers the call with what was stored. */
 static void
 replay(Call *call, const TableRead *stored)

@@ -1,19 +1,17 @@
 /*
  * operation.c
  *
- * What all state-changing functions have in common: reading arguments, the
+ * What all state-changing functions have in common: the
  * deadline of the call, idempotency, the person's lock, and the two faces over
  * one code path: name() raises a refusal, try_name() answers it.
  */
 #include "postgres.h"
 
-#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -28,63 +26,15 @@
 #include "pool.h"
 #include "table.h"
 
-#define KEY_MAX_LENGTH 255
-
-static int64
-read_integer(NullableDatum argument, Oid type, const char *name)
-{
-	if (argument.isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
-	return type == INT4OID ? DatumGetInt32(argument.value) : DatumGetInt64(argument.value);
-}
-
-static const char *
-read_key(NullableDatum argument)
-{
-	char *key;
-	bool too_long;
-
-	if (argument.isnull)
-		return NULL;
-	/* One of a gigabyte is not even unpacked. */
-	too_long =
-		toast_raw_datum_size(argument.value) - VARHDRSZ > KEY_MAX_LENGTH * MAX_MULTIBYTE_CHAR_LEN;
-	key = too_long ? NULL : TextDatumGetCString(argument.value);
-	if (key && key[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("idempotency_key must not be empty")));
-	if (too_long || pg_mbstrlen(key) > KEY_MAX_LENGTH)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("idempotency_key must not be longer than %d characters", KEY_MAX_LENGTH)));
-	return key;
-}
-
-/* How many arguments an operation has, the key among them. */
-int
-operation_argument_count(const Operation *operation)
-{
-	int count = 0;
-
-	while (count < OPERATION_MAX_ARGS && operation->arguments[count])
-		count++;
-	return count + 1;
-}
-
-/* A call that arrives now. The last argument is the idempotency key. */
+/* A call that arrives now. */
 static void
-start_call(Call *call, const Operation *operation, const NullableDatum *arguments, const Oid *types)
+start_call(Call *call, const Operation *operation, const NullableDatum *arguments, int count)
 {
-	int key = operation_argument_count(operation) - 1;
-
 	memset(call, 0, sizeof(*call));
 	call->operation = operation;
 	call->arrived_at = GetCurrentTimestamp();
 	call->context = CurrentMemoryContext;
-	for (int i = 0; i < key; i++)
-		call->arguments[i] = read_integer(arguments[i], types[i], operation->arguments[i]);
-	call->key = read_key(arguments[key]);
+	argument_read(call, arguments, count);
 }
 
 /*
@@ -148,16 +98,14 @@ call_done(Call *call, int64 id)
 	return true;
 }
 
-/* The row of an answer as a value of that type: that of the table, or one that has
- * some of its columns. */
+/* A row as a value of that type, whose columns it has under the same names. */
 static Datum
-row_as(const TableRead *read, Oid type)
+row_as(HeapTuple row, TupleDesc from, Oid type)
 {
-	TupleDesc from = RelationGetDescr(read->relation);
 	TupleDesc desc = lookup_rowtype_tupdesc(type, -1);
 	Datum values[MaxTupleAttributeNumber];
 	bool nulls[MaxTupleAttributeNumber];
-	HeapTuple row;
+	HeapTuple made;
 
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -165,31 +113,54 @@ row_as(const TableRead *read, Oid type)
 
 		nulls[i] = true;
 		if (!column->attisdropped)
-			values[i] = pool_column(read->row, from, NameStr(column->attname), &nulls[i]);
+			values[i] = pool_column(row, from, NameStr(column->attname), &nulls[i]);
 	}
-	row = heap_form_tuple(desc, values, nulls);
+	made = heap_form_tuple(desc, values, nulls);
 	ReleaseTupleDesc(desc);
-	return HeapTupleGetDatum(row);
+	return HeapTupleGetDatum(made);
 }
 
-/* Copies the row of an answer into the caller's memory. */
-static Datum
-fetch_row(Call *call, const Operation *operation, Oid type)
+static void
+raise_gone(const Call *call)
 {
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("the row made by this idempotency key no longer exists"),
+			 errdetail("%s() had made row " INT64_FORMAT ".", call->operation->name, call->id)));
+}
+
+/* The row of an answer, from its table. */
+static Datum
+fetch_made(const Call *call, Oid type)
+{
+	const Operation *operation = call->operation;
 	Snapshot newest = table_newest();
-	MemoryContext caller = MemoryContextSwitchTo(call->context);
 	TableRead read;
 	Datum row;
 
 	if (!table_read_by_id(&read, operation->made, operation->by_id, call->id, newest))
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("the row made by this idempotency key no longer exists"),
-				 errdetail("%s() had made row " INT64_FORMAT ".", operation->name, call->id)));
-	row = row_as(&read, type);
+		raise_gone(call);
+	row = row_as(read.row, RelationGetDescr(read.relation), type);
 	table_read_end(&read);
-	MemoryContextSwitchTo(caller);
 	UnregisterSnapshot(newest);
+	return row;
+}
+
+/* The row of an answer, by its query. */
+static Datum
+fetch_answer(const Call *call, Oid type)
+{
+	Datum id = Int64GetDatum(call->id);
+	MemoryContext caller;
+	Datum row;
+
+	SPI_connect();
+	if (query_read(call->operation->answer, &id, NULL, 1) == 0)
+		raise_gone(call);
+	caller = MemoryContextSwitchTo(call->context);
+	row = row_as(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, type);
+	MemoryContextSwitchTo(caller);
+	SPI_finish();
 	return row;
 }
 
@@ -228,18 +199,6 @@ run_call(Call *call, const Operation *operation, bool storing_refusals)
 	PG_END_TRY();
 }
 
-/* Starts the call that a function was called for. */
-static void
-start_function_call(FunctionCallInfo fcinfo, Call *call, const Operation *operation)
-{
-	Oid types[OPERATION_MAX_ARGS];
-
-	Assert(PG_NARGS() == operation_argument_count(operation));
-	for (int i = 0; i < PG_NARGS() - 1; i++)
-		types[i] = get_fn_expr_argtype(fcinfo->flinfo, i);
-	start_call(call, operation, fcinfo->args, types);
-}
-
 /* The type that a function returns, which it keeps for as long as it has its oid. */
 static Oid
 result_type(Oid function)
@@ -260,12 +219,14 @@ Datum
 operation_raising(FunctionCallInfo fcinfo, Operation *operation)
 {
 	Call call;
+	Oid type;
 
-	start_function_call(fcinfo, &call, operation);
+	start_call(&call, operation, fcinfo->args, PG_NARGS());
 	run_call(&call, operation, false);
 	if (call.refused != REFUSAL_NONE)
 		refusal_raise(call.refused, call.detail);
-	return fetch_row(&call, operation, result_type(fcinfo->flinfo->fn_oid));
+	type = result_type(fcinfo->flinfo->fn_oid);
+	return operation->answer ? fetch_answer(&call, type) : fetch_made(&call, type);
 }
 
 /* Of the columns of fcfs.outcome. */
@@ -294,12 +255,12 @@ fill_outcome(const Call *call, Datum *values, bool *nulls)
 /* try_name() with its arguments as they are, for who calls it without fmgr: the
  * columns of the outcome. */
 void
-operation_outcome(Operation *operation, const NullableDatum *arguments, const Oid *types,
-				  Datum *values, bool *nulls)
+operation_outcome(Operation *operation, const NullableDatum *arguments, int count, Datum *values,
+				  bool *nulls)
 {
 	Call call;
 
-	start_call(&call, operation, arguments, types);
+	start_call(&call, operation, arguments, count);
 	run_call(&call, operation, true);
 	fill_outcome(&call, values, nulls);
 }
@@ -344,7 +305,7 @@ operation_trying(FunctionCallInfo fcinfo, Operation *operation)
 	bool *nulls;
 	HeapTuple tuple;
 
-	start_function_call(fcinfo, &call, operation);
+	start_call(&call, operation, fcinfo->args, PG_NARGS());
 	run_call(&call, operation, true);
 	desc = outcome_descriptor(fcinfo->flinfo->fn_oid);
 	values = palloc0(desc->natts * sizeof(Datum));

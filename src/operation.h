@@ -11,11 +11,12 @@
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 
+#include "argument.h"
 #include "lock.h"
 #include "plan_cache.h"
 #include "refusal.h"
 
-#define OPERATION_MAX_ARGS 3
+#define OPERATION_MAX_ARGS 5 /* the key among them */
 
 #define OUTCOME_COLUMNS 8 /* of fcfs.outcome */
 
@@ -24,26 +25,29 @@ struct Call;
 /* A state-changing function. */
 typedef struct Operation
 {
-	const char *name;                          /* in SQL, and in the scope of idempotency keys */
-	const char *arguments[OPERATION_MAX_ARGS]; /* all but the key, in order */
+	const char *name;                       /* in SQL, and in the scope of idempotency keys */
+	Argument arguments[OPERATION_MAX_ARGS]; /* as in SQL, the key in its place */
 	/* Judges and does it; refuses with call_refuse() before its first write. */
 	bool (*run)(struct Call *call);
 	/* Refuses what it can tell at a glance, without a lock; else false. May be NULL. */
 	bool (*glance)(struct Call *call);
-	struct Table *made; /* where the row is that name() returns */
-	int by_id;          /* its index by id, the first of its columns */
+	/* Where the row is that name() returns: in a table, or what a query finds. */
+	struct Table *made;
+	int by_id;           /* the table's index by id, the first of its columns */
+	CachedQuery *answer; /* $1 is the id of the answer; the columns by their names */
 	struct Operation *next;
 } Operation;
 
 typedef struct Call
 {
 	const Operation *operation;
-	TimestampTz arrived_at; /* before any wait */
-	int64 arguments[OPERATION_MAX_ARGS];
-	const char *key;       /* idempotency key, NULL if none */
-	int64 person_id;       /* known after call_begin() */
-	bool first_under_key;  /* its answer is to be stored */
-	MemoryContext context; /* of the caller; detail lives there */
+	TimestampTz arrived_at;                   /* before any wait */
+	int64 arguments[OPERATION_MAX_ARGS];      /* those that are integers, in their places */
+	ArgumentValue values[OPERATION_MAX_ARGS]; /* the others */
+	const char *key;                          /* idempotency key, NULL if none */
+	int64 person_id;                          /* known after call_begin() */
+	bool first_under_key;                     /* its answer is to be stored */
+	MemoryContext context;                    /* of the caller; detail lives there */
 
 	/* the outcome */
 	RefusalCode refused;
@@ -61,9 +65,8 @@ extern const Oid operation_outcome_types[OUTCOME_COLUMNS];
 
 extern void operation_register(Operation *operation);
 extern Operation *operation_by_name(const char *name);
-extern int operation_argument_count(const Operation *operation);
-extern void operation_outcome(Operation *operation, const NullableDatum *arguments,
-							  const Oid *types, Datum *values, bool *nulls);
+extern void operation_outcome(Operation *operation, const NullableDatum *arguments, int count,
+							  Datum *values, bool *nulls);
 
 extern Datum operation_raising(FunctionCallInfo fcinfo, Operation *operation);
 extern Datum operation_trying(FunctionCallInfo fcinfo, Operation *operation);

@@ -287,7 +287,10 @@ run_reserve(Call *call)
 }
 
 static Operation reserve = {.name = "reserve",
-							.arguments = {"customer_id", "item_id", "quantity"},
+							.arguments = {{"customer_id", ARGUMENT_BIGINT},
+										  {"item_id", ARGUMENT_BIGINT},
+										  {"quantity", ARGUMENT_INTEGER},
+										  {"idempotency_key", ARGUMENT_KEY}},
 							.run = run_reserve,
 							.made = &reservations,
 							.by_id = RESERVATION_BY_ID};
@@ -415,11 +418,12 @@ run_confirm_reservation(Call *call)
 	return confirmed;
 }
 
-static Operation confirm_reservation = {.name = "confirm_reservation",
-										.arguments = {"reservation_id"},
-										.run = run_confirm_reservation,
-										.made = &reservations,
-										.by_id = RESERVATION_BY_ID};
+static Operation confirm_reservation = {
+	.name = "confirm_reservation",
+	.arguments = {{"reservation_id", ARGUMENT_BIGINT}, {"idempotency_key", ARGUMENT_KEY}},
+	.run = run_confirm_reservation,
+	.made = &reservations,
+	.by_id = RESERVATION_BY_ID};
 
 OPERATION_FACES(confirm_reservation, confirm_reservation);
 
@@ -446,11 +450,12 @@ run_cancel_reservation(Call *call)
 	return call_done(call, reservation_id);
 }
 
-static Operation cancel_reservation = {.name = "cancel_reservation",
-									   .arguments = {"reservation_id"},
-									   .run = run_cancel_reservation,
-									   .made = &reservations,
-									   .by_id = RESERVATION_BY_ID};
+static Operation cancel_reservation = {
+	.name = "cancel_reservation",
+	.arguments = {{"reservation_id", ARGUMENT_BIGINT}, {"idempotency_key", ARGUMENT_KEY}},
+	.run = run_cancel_reservation,
+	.made = &reservations,
+	.by_id = RESERVATION_BY_ID};
 
 OPERATION_FACES(cancel_reservation, cancel_reservation);
 

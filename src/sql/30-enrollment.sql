@@ -371,7 +371,7 @@ CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.permission_override
 
 -- Functions -----------------------------------------------------------------
 
-OPERATION enroll(student_id bigint, section_id bigint, idempotency_key text DEFAULT NULL)
+OPERATION enroll(student_id bigint, section_id bigint, idempotency_key text DEFAULT NULL, credits numeric DEFAULT NULL)
 RETURNS fcfs.enrollment_summary
 IS 'Enrols a student in a section: judges the window, duplicates, retake, credits, timetable and capacity at the moment of arrival.';
 

@@ -9,6 +9,7 @@ DECLARE
     operation record;
     unknown text;
     missing text;
+    no_array text;
     answer fcfs.outcome;
     made jsonb;
 BEGIN
@@ -49,11 +50,26 @@ BEGIN
         RAISE null_value_not_allowed USING MESSAGE = format('%s() needs the argument "%s"', name, missing);
     END IF;
 
+    SELECT a.argument INTO no_array
+    FROM unnest(operation.names, operation.types::oid[]) WITH ORDINALITY AS a (argument, type, number)
+    JOIN pg_type t ON t.oid = a.type AND t.typcategory = 'A'
+    WHERE jsonb_typeof(args -> a.argument) NOT IN ('array', 'null')
+    ORDER BY a.number
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE invalid_parameter_value USING MESSAGE = format('the argument "%s" of %s() must be a JSON array', no_array, name);
+    END IF;
+
     -- The values stay out of the statement, which an error shows to the log.
     EXECUTE format('SELECT * FROM fcfs.%I(%s)', operation.try_name, (
-        SELECT string_agg(format('%I => ($1 ->> %L)::%s', p.argument, p.argument, format_type(p.type, NULL)), ', ')
-        FROM unnest(operation.names, operation.types::oid[]) AS p (argument, type)
-        WHERE args ? p.argument))
+        SELECT string_agg(format(
+            CASE t.typcategory
+                WHEN 'A' THEN '%1$I => (SELECT a.%1$I FROM jsonb_to_record($1) AS a (%1$I %3$s))'
+                ELSE '%1$I => ($1 ->> %2$L)::%3$s'
+            END, a.argument, a.argument, format_type(a.type, NULL)), ', ')
+        FROM unnest(operation.names, operation.types::oid[]) AS a (argument, type)
+        JOIN pg_type t ON t.oid = a.type
+        WHERE args ? a.argument))
     INTO answer USING args;
 
     IF NOT answer.ok THEN

@@ -5,18 +5,19 @@ SELECT no_plan();
 
 CREATE TEMPORARY TABLE operation (name text, arguments text, result text, identity text);
 INSERT INTO operation (name, arguments, result) VALUES
-    ('enroll', 'student_id bigint, section_id bigint', 'fcfs.enrollment_summary'),
-    ('cancel_enrollment', 'student_id bigint, section_id bigint', 'fcfs.enrollment_summary'),
-    ('reserve', 'customer_id bigint, item_id bigint, quantity integer DEFAULT 1', 'fcfs.reservation'),
-    ('confirm_reservation', 'reservation_id bigint', 'fcfs.reservation'),
-    ('cancel_reservation', 'reservation_id bigint', 'fcfs.reservation'),
-    ('issue_coupon', 'coupon_id bigint, user_id bigint', 'fcfs.coupon_issue');
+    ('enroll', 'student_id bigint, section_id bigint, KEY, credits numeric DEFAULT NULL::numeric', 'fcfs.enrollment_summary'),
+    ('cancel_enrollment', 'student_id bigint, section_id bigint, KEY', 'fcfs.enrollment_summary'),
+    ('reserve', 'customer_id bigint, item_id bigint, quantity integer DEFAULT 1, KEY', 'fcfs.reservation'),
+    ('confirm_reservation', 'reservation_id bigint, KEY', 'fcfs.reservation'),
+    ('cancel_reservation', 'reservation_id bigint, KEY', 'fcfs.reservation'),
+    ('issue_coupon', 'coupon_id bigint, user_id bigint, KEY', 'fcfs.coupon_issue');
+UPDATE operation SET arguments = replace(arguments, 'KEY', 'idempotency_key text DEFAULT NULL::text');
 
--- Each operation has two faces of the same arguments, the key last.
+-- Each operation has two faces of the same arguments.
 CREATE TEMPORARY TABLE wanted AS
-SELECT name, arguments || ', idempotency_key text DEFAULT NULL::text' AS arguments, result FROM operation
+SELECT name, arguments, result FROM operation
 UNION ALL
-SELECT 'try_' || name, arguments || ', idempotency_key text DEFAULT NULL::text', 'fcfs.outcome' FROM operation
+SELECT 'try_' || name, arguments, 'fcfs.outcome' FROM operation
 UNION ALL VALUES
     ('call', 'name text, args jsonb DEFAULT ''{}''::jsonb', 'jsonb'),
     ('person_id', 'external text', 'bigint'),
@@ -63,7 +64,7 @@ SELECT is_empty(
     'every try_ function is the twin of one that raises');
 SELECT is_empty(
     $$SELECT p.proname FROM pg_proc AS p
-      WHERE p.pronamespace = 'fcfs'::regnamespace AND p.proargnames[array_upper(p.proargnames, 1)] = 'idempotency_key'
+      WHERE p.pronamespace = 'fcfs'::regnamespace AND 'idempotency_key' = ANY (p.proargnames)
           AND p.proname NOT LIKE 'try\_%'
           AND to_regprocedure(format('fcfs.try_%s(%s)', p.proname, oidvectortypes(p.proargtypes))) IS NULL$$,
     'every function with an idempotency key has its try_ twin');

@@ -29,17 +29,17 @@ SELECT ok((fcfs.try_enroll(901, 901)).ok AND (fcfs.try_reserve(901, 901, 1)).ok 
 -- Taking over, as each of the roles: all is refused for want of a right.
 CREATE TEMPORARY TABLE attempt (command text);
 INSERT INTO attempt VALUES
-    ($$CREATE OR REPLACE FUNCTION fcfs.try_enroll(student_id bigint, section_id bigint, idempotency_key text DEFAULT NULL) RETURNS fcfs.outcome LANGUAGE sql AS 'SELECT NULL::fcfs.outcome'$$),
+    ($$CREATE OR REPLACE FUNCTION fcfs.try_enroll(student_id bigint, section_id bigint, idempotency_key text DEFAULT NULL, credits numeric DEFAULT NULL) RETURNS fcfs.outcome LANGUAGE sql AS 'SELECT NULL::fcfs.outcome'$$),
     ($$CREATE FUNCTION fcfs.try_pwn(a bigint) RETURNS fcfs.outcome LANGUAGE sql AS 'SELECT NULL::fcfs.outcome'$$),
     ($$CREATE FUNCTION fcfs.enroll(student_id integer, section_id integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'$$),
     ($$CREATE FUNCTION own.enroll(a bigint, b bigint, c text) RETURNS bigint LANGUAGE c AS '$libdir/pg_fcfs', 'fcfs_enroll'$$),
     ($$CREATE FUNCTION own.raw(internal) RETURNS internal LANGUAGE internal AS 'int8in'$$),
     ($$LOAD 'pg_fcfs'$$),
-    ('ALTER FUNCTION fcfs.try_enroll(bigint, bigint, text) SECURITY INVOKER'),
-    ('ALTER FUNCTION fcfs.try_enroll(bigint, bigint, text) SET search_path = own'),
-    ('ALTER FUNCTION fcfs.try_enroll(bigint, bigint, text) RENAME TO elsewhere'),
-    ('ALTER FUNCTION fcfs.try_enroll(bigint, bigint, text) OWNER TO CURRENT_USER'),
-    ('DROP FUNCTION fcfs.try_enroll(bigint, bigint, text)'),
+    ('ALTER FUNCTION fcfs.try_enroll(bigint, bigint, text, numeric) SECURITY INVOKER'),
+    ('ALTER FUNCTION fcfs.try_enroll(bigint, bigint, text, numeric) SET search_path = own'),
+    ('ALTER FUNCTION fcfs.try_enroll(bigint, bigint, text, numeric) RENAME TO elsewhere'),
+    ('ALTER FUNCTION fcfs.try_enroll(bigint, bigint, text, numeric) OWNER TO CURRENT_USER'),
+    ('DROP FUNCTION fcfs.try_enroll(bigint, bigint, text, numeric)'),
     ('ALTER TYPE fcfs.outcome ADD ATTRIBUTE more text'),
     ('ALTER DOMAIN fcfs.coupon_issue_status DROP CONSTRAINT coupon_issue_status_known'),
     ('CREATE TYPE fcfs.mine AS (a bigint)'), ('CREATE DOMAIN fcfs.mine AS text'),
