@@ -23,8 +23,8 @@ courses: course, title, units
     may stand here again with the same credits: its first title stays.
 
 The files do not say when the term is. Unless it is given, it starts in the week
-of the first dated meeting that is not a final (type FI) and ends with the last
-dated meeting; weekly meetings stop before the first final. Without dates, it is
+of the first dated meeting (ten weeks before it, where all are finals, type FI) and ends
+with the last; weekly meetings stop before the first final. Without dates, it is
 a term of 15 weeks that starts about a month from now.
 """
 import argparse
@@ -243,7 +243,7 @@ def term_of(catalogue):
         first = datetime.date.today() + 35 * day
         starts_on = first - first.weekday() * day
         return Term(starts_on, starts_on + 104 * day, starts_on + 104 * day)
-    first = min(dates - finals, default=min(dates) - 70 * day)
+    first = min(dates) if dates - finals else min(dates) - 70 * day
     starts_on = first - first.weekday() * day
     classes_end_on = min(finals) - day if finals and min(finals) > starts_on else max(dates)
     return Term(starts_on, classes_end_on, max(dates))
@@ -268,9 +268,8 @@ def load(cursor, catalogue, code="TERM", term=None, time_zone="UTC", opens_at="-
     """
     term = term or term_of(catalogue)
     cursor.execute(
-        "INSERT INTO fcfs.term (code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, ends_on)"
-        " VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",
-        (code, time_zone, opens_at, closes_at, term.starts_on, term.ends_on))
+        "INSERT INTO fcfs.term (code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, classes_end_on, ends_on)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id", (code, time_zone, opens_at, closes_at, *term))
     term_id = cursor.fetchone()[0]
     cursor.execute(
         "CREATE TEMPORARY TABLE new_course (code text, title text, credits numeric) ON COMMIT DROP;"
@@ -285,9 +284,9 @@ def load(cursor, catalogue, code="TERM", term=None, time_zone="UTC", opens_at="-
         "INSERT INTO fcfs.course (code, title, credits) SELECT code, title, credits FROM new_course"
         " ON CONFLICT (code) DO NOTHING")
     cursor.execute(
-        "INSERT INTO fcfs.section (term_id, course_id, code, capacity, ends_on)"
-        " SELECT %s, c.id, n.code, n.capacity, %s FROM new_section n JOIN fcfs.course c ON c.code = n.course"
-        " ORDER BY n.n", (term_id, term.classes_end_on))
+        "INSERT INTO fcfs.section (term_id, course_id, code, capacity)"
+        " SELECT %s, c.id, n.code, n.capacity FROM new_section n JOIN fcfs.course c ON c.code = n.course"
+        " ORDER BY n.n", (term_id,))
     cursor.execute(
         "INSERT INTO fcfs.meeting (section_id, weekday, on_date, starts_at, ends_at, room)"
         " SELECT s.id, m.weekday, m.on_date, m.starts_at, m.ends_at, m.room FROM new_meeting m"

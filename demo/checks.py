@@ -11,7 +11,7 @@ demo.call holds every call of the clients and its answer.
 PREPARATION = """
 CREATE TABLE demo.meeting AS
 SELECT m.section_id, m.weekday, m.on_date, m.starts_at, m.ends_at,
-    coalesce(s.starts_on, t.starts_on) AS first_day, coalesce(s.ends_on, t.ends_on) AS last_day
+    coalesce(s.starts_on, t.starts_on) AS first_day, coalesce(s.ends_on, t.classes_end_on, t.ends_on) AS last_day
 FROM fcfs.meeting m
 JOIN fcfs.section s ON s.id = m.section_id
 JOIN fcfs.term t ON t.id = s.term_id;

@@ -1,11 +1,11 @@
 -- The exact calendar of a section, and enroll() refusing what overlaps.
 \i sql/include/start.sql
 
-INSERT INTO fcfs.term (id, code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, ends_on, max_credits) VALUES
-    (1, 'seoul', 'Asia/Seoul', '-infinity', 'infinity', '2021-03-02', '2021-03-29', 99),
-    (2, 'new york', 'America/New_York', '-infinity', 'infinity', '2021-03-01', '2021-03-28', 99),
-    (3, 'autumn', 'America/New_York', '-infinity', 'infinity', '2021-10-25', '2021-11-21', 99),
-    (4, 'utc', 'UTC', '-infinity', 'infinity', '2021-03-01', '2021-03-28', 99);
+INSERT INTO fcfs.term (id, code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, classes_end_on, ends_on, max_credits) VALUES
+    (1, 'seoul', 'Asia/Seoul', '-infinity', 'infinity', '2021-03-02', '2021-03-29', '2021-04-10', 99),
+    (2, 'new york', 'America/New_York', '-infinity', 'infinity', '2021-03-01', NULL, '2021-03-28', 99),
+    (3, 'autumn', 'America/New_York', '-infinity', 'infinity', '2021-10-25', NULL, '2021-11-21', 99),
+    (4, 'utc', 'UTC', '-infinity', 'infinity', '2021-03-01', '2021-03-28', '2021-11-21', 99);
 INSERT INTO fcfs.course (id, code, credits) SELECT g, 'C' || g, 1 FROM generate_series(1, 99) AS g;
 INSERT INTO fcfs.student (id) SELECT generate_series(1, 99);
 
@@ -41,7 +41,7 @@ BEGIN
 END
 $$;
 
--- A term from Tuesday to Monday: four Mondays, Tuesdays, Sundays each.
+-- Classes from Tuesday to Monday: four Mondays, Tuesdays, Sundays each.
 SELECT test.section(1, 1, '1 09:00+10:30');
 SELECT unnest(schedule) FROM fcfs.section WHERE id = 1;
 SELECT test.section(2, 1, '2 09:00+10:30');
@@ -51,7 +51,7 @@ SELECT unnest(schedule) FROM fcfs.section WHERE id = 3;
 -- From midnight to midnight, every day of the week: one stretch without a gap.
 SELECT test.section(4, 1, '1 00:00+24:00 2 00:00+24:00 3 00:00+24:00 4 00:00+24:00 5 00:00+24:00 6 00:00+24:00 7 00:00+24:00');
 SELECT unnest(schedule) FROM fcfs.section WHERE id = 4;
--- On dates, also outside of the term: an exam after it, say. Not in any meeting: empty.
+-- On dates, also after the classes: an exam on the last day of the term, say. Not in any meeting: empty.
 SELECT test.section(5, 1, '2021-03-06 08:00+11:00 2021-04-10 08:00+11:00');
 SELECT unnest(schedule) FROM fcfs.section WHERE id = 5;
 SELECT test.section(6, 1, '');

@@ -2,9 +2,9 @@
 -- fail and name the students in conflict.
 \i sql/include/start.sql
 
-INSERT INTO fcfs.term (id, code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, ends_on) VALUES
-    (1, 'T1', 'Asia/Seoul', '-infinity', 'infinity', '2021-03-01', '2021-03-14'),
-    (2, 'T2', 'UTC', '-infinity', 'infinity', '2021-03-01', '2021-03-14');
+INSERT INTO fcfs.term (id, code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, classes_end_on, ends_on) VALUES
+    (1, 'T1', 'Asia/Seoul', '-infinity', 'infinity', '2021-03-01', '2021-03-14', '2021-03-20'),
+    (2, 'T2', 'UTC', '-infinity', 'infinity', '2021-03-01', NULL, '2021-03-14');
 INSERT INTO fcfs.course (id, code, credits) SELECT g, 'C' || g, 1 FROM generate_series(1, 9) AS g;
 INSERT INTO fcfs.student (id) SELECT generate_series(1, 9);
 INSERT INTO fcfs.section (id, term_id, course_id, code, capacity) VALUES
@@ -51,8 +51,8 @@ SELECT test.said($$UPDATE fcfs.meeting SET weekday = 7, starts_at = '23:30', end
 DELETE FROM fcfs.meeting WHERE id = 5;
 SELECT * FROM test.calendars();
 
--- Two sections with common students that change places: each is moved for itself, so the first is in the
--- way of the second.
+-- Two sections with common students that change places: each is moved for itself, so the second is
+-- still in the way of the first, which has the lower id.
 SELECT test.said($$UPDATE fcfs.meeting SET starts_at = CASE id WHEN 1 THEN time '10:00' ELSE '08:00' END,
     ends_at = CASE id WHEN 1 THEN time '11:00' ELSE '09:00' END WHERE id IN (1, 2)$$);
 -- By way of a third place.
@@ -73,6 +73,12 @@ UPDATE fcfs.term SET starts_on = '2021-03-08', ends_on = '2021-03-14' WHERE id =
 SELECT * FROM test.calendars();
 UPDATE fcfs.section SET starts_on = NULL, ends_on = NULL WHERE id = 1;
 SELECT * FROM test.calendars() WHERE section = 1;
+-- A term goes on after its last day of classes.
+UPDATE fcfs.term SET classes_end_on = '2021-03-14', ends_on = '2021-03-20' WHERE id = 1;
+SELECT * FROM test.calendars() WHERE section = 1;
+UPDATE fcfs.term SET classes_end_on = NULL WHERE id = 1;
+SELECT * FROM test.calendars() WHERE section = 1;
+UPDATE fcfs.term SET ends_on = '2021-03-14' WHERE id = 1;
 -- The time zone of the term: what was 10:00 in Seoul is 10:00 in New York.
 UPDATE fcfs.term SET time_zone = 'America/New_York' WHERE id = 1;
 SELECT * FROM test.calendars();
@@ -126,5 +132,43 @@ COMMIT;
 SELECT * FROM test.calendars() WHERE section = 1;
 TRUNCATE fcfs.meeting;
 SELECT * FROM test.calendars() WHERE section = 1;
+
+-- A dated meeting is within the dates of its section: those of the term, or its own. On their first and last
+-- day, and the day before and after, whatever of meeting, section and term changes.
+INSERT INTO fcfs.term (id, code, enroll_opens_at, enroll_closes_at, starts_on, classes_end_on, ends_on) VALUES
+    (3, 'T3', '-infinity', 'infinity', '2021-09-01', '2021-09-20', '2021-09-30'),
+    (4, 'T4', '-infinity', 'infinity', '2021-10-01', NULL, '2021-10-31');
+INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, starts_on, ends_on) VALUES
+    (31, 3, 1, 'A', 9, NULL, NULL), (32, 3, 2, 'A', 9, '2021-09-10', NULL), (33, 3, 3, 'A', 9, NULL, '2021-09-15'),
+    (34, 3, 4, 'A', 9, '2021-08-20', '2021-10-05');
+CREATE FUNCTION test.dated(section bigint, VARIADIC days date[]) RETURNS SETOF text
+LANGUAGE sql AS $$
+SELECT format('%s: %s', day, test.said(format(
+    'INSERT INTO fcfs.meeting (id, section_id, on_date, starts_at, ends_at) VALUES (%s, %s, %L, ''09:00'', ''10:00'')',
+    section * 100 + n, section, day)))
+FROM unnest(days) WITH ORDINALITY AS d (day, n)
+$$;
+SELECT test.dated(31, '2021-08-31', '2021-09-01', '2021-09-30', '2021-10-01');
+SELECT test.dated(32, '2021-09-09', '2021-09-10', '2021-09-30', '2021-10-01');
+SELECT test.dated(33, '2021-08-31', '2021-09-01', '2021-09-15', '2021-09-16');
+SELECT test.dated(34, '2021-08-19', '2021-08-20', '2021-10-05', '2021-10-06');
+SELECT section_id, id, on_date FROM fcfs.meeting WHERE section_id > 30 ORDER BY id;
+SELECT test.said($$UPDATE fcfs.meeting SET on_date = '2021-10-01' WHERE id = 3103$$);
+SELECT test.said($$UPDATE fcfs.meeting SET section_id = 33 WHERE id = 3103$$);
+SELECT test.said($$UPDATE fcfs.meeting SET section_id = 34 WHERE id = 3103$$);
+SELECT test.said($$UPDATE fcfs.meeting SET section_id = 31 WHERE id = 3103$$);
+SELECT test.said($$UPDATE fcfs.section SET ends_on = '2021-09-14' WHERE id = 33$$);
+SELECT test.said($$UPDATE fcfs.section SET starts_on = '2021-09-11' WHERE id = 32$$);
+SELECT test.said($$UPDATE fcfs.section SET starts_on = NULL WHERE id = 34$$);
+SELECT test.said($$UPDATE fcfs.section SET term_id = 4 WHERE id = 32$$);
+SELECT test.said($$UPDATE fcfs.section SET term_id = 4 WHERE id = 34$$);
+SELECT test.said($$UPDATE fcfs.term SET starts_on = '2021-09-02' WHERE id = 3$$);
+SELECT test.said($$UPDATE fcfs.term SET ends_on = '2021-09-29' WHERE id = 3$$);
+SELECT test.said($$UPDATE fcfs.term SET starts_on = '2021-08-31', ends_on = '2021-10-01' WHERE id = 3$$);
+-- Of several, the one of the lowest section, and of that the first day.
+SELECT test.said($$UPDATE fcfs.term SET starts_on = '2021-09-12', ends_on = '2021-09-20' WHERE id = 3$$);
+-- The last day of classes is one of the term.
+SELECT test.said($$UPDATE fcfs.term SET classes_end_on = '2021-10-02' WHERE id = 3$$);
+SELECT test.said($$UPDATE fcfs.term SET classes_end_on = '2021-08-30' WHERE id = 3$$);
 
 \i sql/include/finish.sql

@@ -13,9 +13,9 @@ INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES
 INSERT INTO fcfs.coupon_issue (coupon_id, user_id)
 SELECT 2, g FROM generate_series(1, 100) g;
 
-INSERT INTO fcfs.term (id, code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, ends_on)
+INSERT INTO fcfs.term (id, code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, classes_end_on, ends_on)
 VALUES (1, 'NEXT', 'America/Los_Angeles', now() - interval '1 day', now() + interval '1 day',
-    '2100-01-04', '2100-03-14');
+    '2100-01-04', '2100-03-14', '2100-03-28');
 INSERT INTO fcfs.course (id, code, credits)
 SELECT g, 'C' || g, 3 FROM generate_series(1, 50) g;
 INSERT INTO fcfs.section (id, term_id, course_id, code, capacity)

@@ -6,9 +6,9 @@
 -- ids, are those who have taken the :present enrollments, five each: there must be
 -- as many fresh ones at least.
 
-INSERT INTO fcfs.term (id, code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, ends_on)
+INSERT INTO fcfs.term (id, code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, classes_end_on, ends_on)
 VALUES (1, 'NEXT', 'America/Los_Angeles', now() - interval '1 day', now() + interval '1 day',
-    current_date + 30, current_date + 99);
+    current_date + 30, current_date + 99, current_date + 110);
 INSERT INTO fcfs.course (id, code, credits)
 SELECT g, 'C' || g, 3 FROM generate_series(1, 5001) g;
 INSERT INTO fcfs.section (id, term_id, course_id, code, capacity)

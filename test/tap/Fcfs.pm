@@ -54,14 +54,14 @@ UPDATE fcfs.student SET max_credits = 20 WHERE id = 3;
 INSERT INTO fcfs.course (code, title, credits) SELECT 'C' || g, 'Course ' || g, 4 FROM generate_series(1, 12) g;
 INSERT INTO fcfs.section (term_id, course_id, code, capacity, strict_order, starts_on, ends_on)
 SELECT 1 + g % 2, g, 'A', CASE WHEN g < 12 THEN 10 END, g = 5,
-       CASE WHEN g = 4 THEN date '2099-03-16' END, CASE WHEN g = 4 THEN date '2099-04-30' END
+       CASE WHEN g = 4 THEN date '2099-03-16' END, CASE WHEN g = 4 THEN date '2099-06-10' END
 FROM generate_series(1, 12) g;
 -- Weekly, over the change to summer time, dated, until midnight, and none at all.
 INSERT INTO fcfs.meeting (section_id, weekday, starts_at, ends_at, room)
 SELECT s, w, time '08:00' + s * interval '1 hour', time '08:50' + s * interval '1 hour', 'R' || s
 FROM generate_series(1, 10) s, generate_series(1, 5, 2) w;
 INSERT INTO fcfs.meeting (section_id, on_date, starts_at, ends_at)
-SELECT s, date '2099-06-12' - s, '19:00', '24:00' FROM generate_series(1, 8) s;
+SELECT s.id, t.ends_on - s.id::integer, '19:00', '24:00' FROM fcfs.section s JOIN fcfs.term t ON t.id = s.term_id WHERE s.id <= 8;
 INSERT INTO fcfs.grade (student_id, course_id, term_id, points) VALUES (1, 9, 2, 4.0);
 SELECT count(*) FROM generate_series(1, 9) student, generate_series(1, 12) section, fcfs.try_enroll(student, section);
 SELECT count(*) FROM generate_series(1, 6) student, fcfs.try_cancel_enrollment(student, 2);
