@@ -72,6 +72,7 @@ TYPES = {
         "{}", "[]", "null", "1", '"x"', "{", '{"\\u0000": 1}', '{"a": {"b": [1, {"c": null}]}}', "[" * 20000), "tstzmultirange": ("{}", "{(,)}", "{[x]}"),
 }
 HARMLESS = (0, -1, -2**63, 2**31)    # the highest id that there is, brought along, leaves none to come
+LENGTHS = (0, 1, 2, 3, 300, 501)      # of arrays
 SETTINGS = (
     "DateStyle = 'SQL, DMY'", "DateStyle = 'German'", "IntervalStyle = sql_standard", "IntervalStyle = iso_8601", "TimeZone = 'Asia/Kathmandu'", "TimeZone = '-15'",
     "search_path = ''", "search_path = pg_temp, fcfs", "search_path = fcfs, public", "extra_float_digits = -15", "standard_conforming_strings = off",
@@ -132,7 +133,7 @@ class Statements:
         if self.chance(0.03):
             return "NULL"
         if kind.endswith("[]"):
-            inner = ", ".join(self.value(name.rstrip("s"), kind[:-2]) for _ in range(self.dice.choice((0, 1, 2, 3, 300))))
+            inner = ", ".join(self.value(name.rstrip("s"), kind[:-2]) for _ in range(self.dice.choice(LENGTHS)))
             return self.dice.choice((f"ARRAY[{inner}]::{kind}", f"ARRAY[{inner}]::{kind}", f"ARRAY[ARRAY[{inner}]]::{kind}"))
         if self.chance(0.05):
             return f"{quoted(self.dice.choice(HARMLESS if name == 'id' else TYPES.get(kind, STRANGE)))}::{kind}"
@@ -163,12 +164,16 @@ class Statements:
     def json_arguments(self, operation):
         if self.chance(0.05):
             return self.value("args", "jsonb")
-        names = [name for name, _ in operation.arguments if not self.chance(0.05)] + (["no_such_thing"] if self.chance(0.02) else [])
+        names = [a for a in operation.arguments if not self.chance(0.05)] + ([("no_such_thing", "text")] if self.chance(0.02) else [])
         def any_value():
             return self.dice.choice((1, 1, 2, 3, 4, 5, 6, 7, "2", "k1", None, True, 1.5, [1], {"a": 1}, -1, 2**63, 10**400, "x" * 300, "1; SELECT 1"))
-        def likely(name):
-            return any_value() if self.chance(0.1) else f"k{self.dice.randint(1, 3)}" if name == "idempotency_key" else self.dice.randint(1, IDS)
-        return quoted(json.dumps({name: likely(name) for name in names})) + "::jsonb"
+        def likely(kind):
+            if self.chance(0.1):
+                return any_value()
+            if kind.endswith("[]"):
+                return [likely(kind[:-2]) for _ in range(self.dice.choice(LENGTHS))]
+            return f"k{self.dice.randint(1, 3)}" if kind == "text" else self.dice.randint(1, IDS)
+        return quoted(json.dumps({name: likely(kind) for name, kind in names})) + "::jsonb"
 
     def arguments(self, function):
         if function.name == "call":

@@ -20,7 +20,7 @@ $node->safe_psql('postgres', world());
 my $operations = $node->safe_psql('postgres', <<'END');
 SELECT p.proname, string_agg(name, ',' ORDER BY number), string_agg(format_type(type, NULL), ',' ORDER BY number)
 FROM pg_proc p, unnest(p.proargnames, p.proargtypes::oid[]) WITH ORDINALITY AS a (name, type, number)
-WHERE p.pronamespace = 'fcfs'::regnamespace AND p.proargnames[array_upper(p.proargnames, 1)] = 'idempotency_key'
+WHERE p.pronamespace = 'fcfs'::regnamespace AND 'idempotency_key' = ANY (p.proargnames) AND name <> 'idempotency_key'
 GROUP BY p.proname ORDER BY 1
 END
 
@@ -30,13 +30,13 @@ my ($calls, $commands) = (0, '');
 for my $line (split /\n/, $operations)
 {
 	my ($function, $names, $types) = map { [ split /,/ ] } split /\|/, $line;
-	my $count = @$names - 1;
 	for my $value ('1', '2', '2', 'NULL', '0', '-1', '99', '9223372036854775807')
 	{
 		for my $key (qw(k1-hush-hush k2-hush-hush), 'hush-hush' x 40)
 		{
-			my $arguments = join ', ', map { "$names->[$_] => " . ($types->[$_] eq 'integer' && length $value > 9 ? 0 : $value) } 0 .. $count - 1;
-			my $json = join ', ', map { "\"$names->[$_]\": " . ($value eq 'NULL' ? 'null' : $value) } 0 .. $count - 1;
+			my @values = map { $_ eq 'integer' && length $value > 9 ? 0 : $value } @$types;
+			my $arguments = join ', ', map { "$names->[$_] => " . ($types->[$_] =~ /\[\]$/ ? "ARRAY[$values[$_]]::$types->[$_]" : $values[$_]) } keys @$names;
+			my $json = lc join ', ', map { "\"$names->[$_]\": " . ($types->[$_] =~ /\[\]$/ ? "[$values[$_]]" : $values[$_]) } keys @$names;
 			my $operation = $function->[0] =~ s/^try_//r;
 			$commands .= "SELECT fcfs.$function->[0]($arguments, idempotency_key => '$key');\n"
 			  . "BEGIN READ ONLY; SELECT fcfs.$function->[0]($arguments, idempotency_key => '$key'); ROLLBACK;\n"
