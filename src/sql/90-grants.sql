@@ -38,6 +38,11 @@ DECLARE
 BEGIN
     PERFORM fcfs.grant_app(role);
     PERFORM fcfs.grant_monitor(role);
+    -- Nor beside who truncates a table, which changes the same rows too.
+    EXECUTE (
+        SELECT format('LOCK TABLE %s IN ACCESS SHARE MODE', string_agg(format('fcfs.%I', c.relname), ', ' ORDER BY c.oid))
+        FROM pg_class c
+        WHERE c.relnamespace = 'fcfs'::regnamespace AND c.relkind = 'r');
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA fcfs TO %I', role);
     FOREACH definition IN ARRAY ARRAY[
         'term', 'student', 'course', 'prerequisite', 'student_group', 'student_group_member', 'enrollment_wave', 'cross_list',
