@@ -86,6 +86,8 @@ SELECT test.call('enroll', '{"student_id": [1], "section_id": 1}');
 SELECT test.call('enroll', '{"student_id": {"id": 1}, "section_id": 1}');
 SELECT test.call('enroll', '{"student_id": 9223372036854775808, "section_id": 1}');
 SELECT test.call('enroll', '{"student_id": 1, "section_id": 1, "idempotency_key": ""}');
+SELECT test.call('enroll', '{"student_id": 1, "section_id": 1, "credits": "NaN"}');
+SELECT test.call('enroll', '{"student_id": 1, "section_id": 1, "credits": [1]}');
 SELECT test.call('reserve', '{"customer_id": 1, "item_id": 1, "quantity": 0}');
 SELECT test.call('reserve', '{"customer_id": 1, "item_id": 1, "quantity": null}');
 SELECT test.call('reserve', '{"customer_id": 1, "item_id": 1, "quantity": 2147483648}');

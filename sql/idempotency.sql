@@ -46,6 +46,17 @@ SELECT test.both($$reserve(1, 2, 1, 'a')$$);
 SELECT test.both($$reserve(1, 1, idempotency_key => 'a')$$);
 SELECT test.both($$reserve(idempotency_key => 'a', quantity => 1, item_id => 1, customer_id => 1)$$);
 
+-- What may be left out counts as well: a number by its value, and left out at the end
+-- it is as if the function had no such argument.
+UPDATE fcfs.section SET min_credits = 1, max_credits = 5 WHERE id = 8;
+SELECT test.both($$enroll(8, 8, 'n', 3)$$);
+SELECT code, replayed FROM fcfs.try_enroll(8, 8, credits => 3.00, idempotency_key => 'n');
+SELECT test.both($$enroll(8, 8, 'n', 3.1)$$);
+SELECT test.both($$enroll(8, 8, 'n')$$);
+SELECT test.both($$enroll(8, 7, 'o')$$);
+SELECT code, replayed FROM fcfs.try_enroll(8, 7, 'o', credits => NULL);
+SELECT key, arguments FROM fcfs.idempotency WHERE person_id = 8 ORDER BY key;
+
 -- The scope of a key: the function and the person.
 SELECT test.both($$enroll(2, 1, 'a')$$);
 SELECT test.both($$issue_coupon(1, 1, 'a')$$);
