@@ -41,9 +41,13 @@ static struct
 	const char *table;
 	CachedQuery highest_id;
 } identities[] = {
-	HIGHEST_ID(person), HIGHEST_ID(term),    HIGHEST_ID(student),
-	HIGHEST_ID(course), HIGHEST_ID(section), HIGHEST_ID(meeting),
-	HIGHEST_ID(event),  HIGHEST_ID(item),    HIGHEST_ID(coupon),
+	HIGHEST_ID(person),          HIGHEST_ID(term),
+	HIGHEST_ID(student),         HIGHEST_ID(course),
+	HIGHEST_ID(section),         HIGHEST_ID(meeting),
+	HIGHEST_ID(event),           HIGHEST_ID(item),
+	HIGHEST_ID(coupon),          HIGHEST_ID(student_group),
+	HIGHEST_ID(enrollment_wave), HIGHEST_ID(cross_list),
+	HIGHEST_ID(reserved_seats),  HIGHEST_ID(permission_override),
 };
 
 /* Sequences of tables, as far as they were searched for. */

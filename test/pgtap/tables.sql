@@ -131,7 +131,7 @@ FROM (VALUES
     ('event', '{definition_changed,ids_brought}'),
     ('term', '{schedule_changed,definition_changed,ids_brought}'),
     ('course', '{definition_changed,ids_brought}'),
-    ('prerequisite', '{definition_changed}'),
+    ('prerequisite', '{definition_changed,prerequisite_written,prerequisite_changed}'),
     ('enrollment_wave', '{definition_changed,ids_brought}'),
     ('section', '{pool_changed,definition_changed,schedule_changed,ids_brought}'),
     ('student', '{student_changed,ids_brought}')) AS t (relation, triggers);
