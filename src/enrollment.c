@@ -25,44 +25,6 @@
 #include "student.h"
 #include "table.h"
 
-/* The pool ---------------------------------------------------------------------- */
-
-static int64
-enrollment_units(const PoolKind *kind, HeapTuple row, TupleDesc desc)
-{
-	bool isnull;
-
-	return pool_text_is(heap_getattr(row, kind->claim_attributes[1], desc, &isnull), "enrolled")
-			   ? 1
-			   : 0;
-}
-
-PoolKind section_pool = {
-	.escrow = {.lock_class = LOCK_SECTION},
-	.name = "section",
-	.pool_table = "section",
-	.claim_table = "enrollment",
-	.capacity_column = "capacity",
-	.capacity_constraint = "section_capacity",
-	.not_found = REFUSAL_COURSE_NOT_FOUND,
-	.sold_out = REFUSAL_COURSE_FULL,
-	.claim_columns = {"section_id", "status"},
-	.definition = {"term_id", "course_id", "schedule", "strict_order"},
-	.load = {"SELECT s.capacity::bigint,"
-			 " (SELECT count(*) FROM fcfs.enrollment e WHERE e.section_id = s.id AND e.status = "
-			 "'enrolled'),"
-			 " NULL::bigint"
-			 " FROM fcfs.section s WHERE s.id = $1",
-			 1,
-			 {INT8OID},
-			 NULL,
-			 0},
-	.referenced =
-		{"SELECT 1 FROM fcfs.enrollment e WHERE e.section_id = $1", 1, {INT8OID}, NULL, 0},
-	.claimed_units = enrollment_units,
-	.changes_alone = section_changes_alone,
-	.changed = section_changed};
-
 /* What a student is enrolled in ---------------------------------------------------- */
 
 typedef enum EnrollmentColumn

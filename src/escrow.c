@@ -1,8 +1,8 @@
 /*
  * escrow.c
  *
- * Taking and giving units of a pool that is pinned, and what else its slot
- * carries: facts of the definition, and when the next hold is overdue.
+ * Taking and giving units of a pool that is pinned, and what can be said of it:
+ * what is left, and whether anything is claimed at all.
  */
 #include "postgres.h"
 
@@ -94,6 +94,14 @@ take_or_wait(TakeState *state)
 	return escrow_wait(&state->wait, decide_take, state, false);
 }
 
+/* Has the units taken count as ours. Room for it was reserved. */
+static void
+note_take(const TakeState *state, int64 reused)
+{
+	ledger_note(state->entry,
+				(EscrowSums){.taken = state->need, .pending = -reused, .in_flight = state->need});
+}
+
 /*
  * Takes units at once if there are enough; else ends holds that are overdue, and
  * waits as long as it depends on transactions that have not ended. What the
@@ -124,8 +132,7 @@ escrow_take(EscrowEntry *entry, int64 units, int64 *arrival)
 	if (state.taken)
 	{
 		TEST_POINT("taken");
-		ledger_note(entry,
-					(EscrowSums){.taken = state.need, .pending = -reused, .in_flight = state.need});
+		note_take(&state, reused);
 		if (arrival)
 			*arrival = state.arrival;
 	}
@@ -136,6 +143,26 @@ escrow_take(EscrowEntry *entry, int64 units, int64 *arrival)
 	if (answer == ESCROW_OK && !state.taken)
 		answer = ESCROW_NOT_ENOUGH;
 	return answer;
+}
+
+/*
+ * Takes units if they are certainly there, at once: no wait, nothing overdue is
+ * ended, and nobody who is in line is overtaken, whatever we hold already.
+ */
+EscrowAnswer
+escrow_take_now(EscrowEntry *entry, int64 units)
+{
+	TakeState state = {.entry = entry};
+	int64 reused = Min(units, Max(entry->sums.pending, 0));
+
+	Assert(units >= 0);
+	ledger_reserve();
+	state.need = units - reused;
+	(void) escrow_decided(entry->slot, decide_take, &state);
+	if (!state.taken)
+		return ESCROW_NOT_ENOUGH;
+	note_take(&state, reused);
+	return ESCROW_OK;
 }
 
 /*
@@ -167,12 +194,16 @@ escrow_give(EscrowEntry *entry, int64 units, bool expected)
  * ESCROW_NOT_ENOUGH if units that would have to go are claimed.
  */
 EscrowAnswer
-escrow_change_capacity(EscrowEntry *entry, int64 old_capacity, int64 new_capacity)
+escrow_change_capacity(EscrowEntry *entry, int64 difference)
 {
-	int64 difference = new_capacity - old_capacity;
-
 	if (entry->made_here)
-		difference = new_capacity - (entry->slot->capacity + entry->sums.capacity);
+	{
+		EscrowBalance balance;
+
+		if (entry->kind->load(entry->kind, entry->key.id, &balance) == ESCROW_LOAD_NONE)
+			return ESCROW_OK; /* gone again, as its own trigger will tell */
+		difference = balance.capacity - (entry->slot->capacity + entry->sums.capacity);
+	}
 	if (difference > 0)
 		escrow_give(entry, difference, false);
 	else if (difference < 0)
@@ -191,7 +222,7 @@ escrow_change_capacity(EscrowEntry *entry, int64 old_capacity, int64 new_capacit
 void
 escrow_revive(const EscrowKind *kind, int64 id, int64 capacity)
 {
-	EscrowKey key = {MyDatabaseId, kind->pool_table, id};
+	EscrowKey key = {MyDatabaseId, kind->oid, id};
 	EscrowEntry *entry = ledger_find(&key);
 	int64 old_capacity;
 
@@ -200,7 +231,7 @@ escrow_revive(const EscrowKind *kind, int64 id, int64 capacity)
 	ledger_reserve();
 	ledger_note(entry, (EscrowSums){.retired = -1});
 	old_capacity = entry->slot->capacity + entry->sums.capacity;
-	if (escrow_change_capacity(entry, old_capacity, capacity) != ESCROW_OK)
+	if (escrow_change_capacity(entry, capacity - old_capacity) != ESCROW_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("claims on row " INT64_FORMAT
@@ -219,12 +250,13 @@ give_all(EscrowEntry *entry)
 	escrow_give(entry, slot->capacity + entry->sums.capacity - free_units, false);
 }
 
-/* The claim table of a kind was truncated by us; we hold it alone. */
+/* The claim table of a kind was truncated by us; we hold it alone. To be told of each
+ * kind that it claims. */
 void
 escrow_truncated(const EscrowKind *kind)
 {
-	ledger_gate(kind->claim_table, kind->pool_table, true);
-	ledger_each(kind->pool_table, give_all);
+	ledger_gate(kind->claim_table, kind->oid, true);
+	ledger_each(kind->oid, give_all);
 }
 
 /* Units paid for ahead of their row ---------------------------------------------------- */
@@ -263,7 +295,7 @@ escrow_use_prepaid(EscrowEntry *entry, int64 units)
 bool
 escrow_is_gone(const EscrowKind *kind, int64 id, EscrowFacts *facts, int64 *claimed)
 {
-	EscrowKey key = {MyDatabaseId, kind->pool_table, id};
+	EscrowKey key = {MyDatabaseId, kind->oid, id};
 	EscrowSlot slot;
 
 	if (!escrow_shared() || !ledger_is_empty() || !escrow_slot_copy(&key, &slot))
@@ -274,7 +306,79 @@ escrow_is_gone(const EscrowKind *kind, int64 id, EscrowFacts *facts, int64 *clai
 		   slot.facts_kept == slot.facts_version && kind->reap == NULL;
 }
 
-/* Looking ---------------------------------------------------------------------------------- */
+/* What is left and what is claimed ------------------------------------------------------------- */
+
+/* May others yet free units of the pool, or claims that they make come to nothing? */
+bool
+escrow_others_in_flight(EscrowEntry *entry)
+{
+	bool result;
+
+	SpinLockAcquire(&entry->slot->mutex);
+	result = entry->slot->in_flight > entry->sums.in_flight;
+	SpinLockRelease(&entry->slot->mutex);
+	return result;
+}
+
+typedef struct UnclaimedState
+{
+	EscrowEntry *entry;
+	bool our_turn;
+	bool unclaimed; /* what was decided */
+} UnclaimedState;
+
+/*
+ * True when it is decided whether anything of the pool is claimed: nothing is, or
+ * more than others have in flight. What is, as we see it, leaves out what we gave
+ * back, and a change of the capacity that is ours.
+ */
+static bool
+decide_unclaimed(EscrowSlot *slot, TimestampTz now pg_attribute_unused(), void *arg)
+{
+	UnclaimedState *state = arg;
+	const EscrowSums *ours = &state->entry->sums;
+	int64 claimed = slot->capacity + ours->capacity - slot->remaining - ours->pending;
+
+	state->unclaimed = claimed <= 0;
+	if (claimed <= 0)
+		return slot->queue == 0 || state->our_turn;
+	return claimed > slot->in_flight - ours->in_flight;
+}
+
+/*
+ * Is nothing of the pool claimed? Claims of others that are not committed may yet
+ * come to nothing: if there are no others, waits for them as a take does, in the
+ * pool's line, so that who comes to claim something later does not make us wait
+ * longer. With fcfs.wait_for_uncertain off they count.
+ */
+EscrowAnswer
+escrow_wait_unclaimed(EscrowEntry *entry, bool *unclaimed)
+{
+	LockName name = {entry->kind->lock_class, entry->key.id};
+	UnclaimedState state = {.entry = entry, .our_turn = entry->sums.in_flight > 0};
+	EscrowWait wait;
+	EscrowAnswer answer = ESCROW_OK;
+
+	*unclaimed = false;
+	if (escrow_decided(entry->slot, decide_unclaimed, &state))
+	{
+		*unclaimed = state.unclaimed;
+		return ESCROW_OK;
+	}
+	if (!fcfs_wait_for_uncertain)
+		return ESCROW_OK;
+	ledger_reserve();
+	answer = escrow_wait_begin(&wait, entry->slot, name, !state.our_turn);
+	if (answer == ESCROW_OK)
+	{
+		state.our_turn = true;
+		answer = escrow_wait(&wait, decide_unclaimed, &state, false);
+		escrow_wait_end(&wait);
+	}
+	escrow_wait_log(&wait);
+	*unclaimed = answer == ESCROW_OK && state.unclaimed;
+	return answer;
+}
 
 /* What the transaction could take at this moment. */
 int64
@@ -286,136 +390,6 @@ escrow_available(EscrowEntry *entry)
 	remaining = entry->slot->remaining;
 	SpinLockRelease(&entry->slot->mutex);
 	return remaining + Max(entry->sums.pending, 0);
-}
-
-/* Is anything kept of a pool's definition at all? */
-bool
-escrow_keeps_facts(void)
-{
-	return escrow_shared();
-}
-
-/* Are the facts of the pool, as we see them, nobody else's business? */
-bool
-escrow_facts_are_own(const EscrowEntry *entry)
-{
-	return !entry->shared || entry->facts_changed;
-}
-
-/*
- * The facts kept in the slot. False if they must be read from the tables: no
- * longer true, or our own. version is then for escrow_facts_keep().
- */
-bool
-escrow_facts(EscrowEntry *entry, EscrowFacts *facts, uint64 *version)
-{
-	EscrowSlot *slot = entry->slot;
-	bool kept;
-
-	SpinLockAcquire(&slot->mutex);
-	*version = slot->facts_version;
-	kept = slot->facts_kept == slot->facts_version;
-	*facts = slot->facts;
-	SpinLockRelease(&slot->mutex);
-	return kept && !escrow_facts_are_own(entry);
-}
-
-/* Keeps facts read, as committed, after version was seen, unless a change has
- * committed since. */
-void
-escrow_facts_keep(EscrowEntry *entry, const EscrowFacts *facts, uint64 version)
-{
-	EscrowSlot *slot = entry->slot;
-
-	Assert(!escrow_facts_are_own(entry));
-	SpinLockAcquire(&slot->mutex);
-	if (slot->facts_version == version)
-	{
-		slot->facts = *facts;
-		slot->facts_kept = version;
-	}
-	SpinLockRelease(&slot->mutex);
-}
-
-/*
- * What is known of the definition of a pinned pool is true of all who find this
- * number, unless it is our own: no other load of a pool has it, and a change that
- * has committed replaces it.
- */
-uint64
-escrow_facts_version(const EscrowEntry *entry)
-{
-	uint64 version;
-
-	SpinLockAcquire(&entry->slot->mutex);
-	version = entry->slot->facts_version;
-	SpinLockRelease(&entry->slot->mutex);
-	return version;
-}
-
-/* We have changed the definition: the slot's facts are over once we end. */
-void
-escrow_facts_change(EscrowEntry *entry)
-{
-	entry->facts_changed = true;
-}
-
-/* A hold of the pool is overdue from then on, or (DT_NOBEGIN) nobody knows. */
-void
-escrow_hold_until(EscrowEntry *entry, TimestampTz expires_at)
-{
-	SpinLockAcquire(&entry->slot->mutex);
-	entry->slot->overdue_at = Min(entry->slot->overdue_at, expires_at);
-	entry->slot->holds++;
-	SpinLockRelease(&entry->slot->mutex);
-}
-
-/*
- * To be called before overdue holds are reaped and the tables are asked for the
- * earliest of the rest; the result is for escrow_reaped().
- */
-EscrowReaping
-escrow_reap(EscrowEntry *entry)
-{
-	EscrowReaping reaping;
-
-	entry->reaped = true;
-	SpinLockAcquire(&entry->slot->mutex);
-	reaping.holds = entry->slot->holds;
-	reaping.others_in_flight = entry->slot->in_flight > entry->sums.in_flight;
-	SpinLockRelease(&entry->slot->mutex);
-	return reaping;
-}
-
-/*
- * Overdue holds were reaped, and earliest is what the tables say of the rest.
- * Holds that were in flight meanwhile may not have been in the tables yet: with
- * any, look again in a second.
- */
-void
-escrow_reaped(EscrowEntry *entry, EscrowReaping reaping, TimestampTz earliest)
-{
-	EscrowSlot *slot = entry->slot;
-	TimestampTz soon = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 1000);
-
-	SpinLockAcquire(&slot->mutex);
-	if (reaping.others_in_flight || slot->holds != reaping.holds)
-		earliest = Min(earliest, soon);
-	slot->overdue_at = earliest;
-	SpinLockRelease(&slot->mutex);
-}
-
-/* Numbers given out from now on are higher than one that a row has brought. */
-void
-escrow_arrival_above(EscrowEntry *entry, int64 arrival)
-{
-	EscrowSlot *slot = entry->slot;
-
-	if (slot->arrival >= arrival) /* it only grows */
-		return;
-	SpinLockAcquire(&slot->mutex);
-	slot->arrival = Max(slot->arrival, arrival);
-	SpinLockRelease(&slot->mutex);
 }
 
 void

@@ -3,7 +3,7 @@
  *
  * Many transactions take from one pool without waiting for each other's
  * commit: the escrow transactional method (P. O'Neil, ACM TODS 11(4), 1986).
- * Knows pools by table and id, and nothing of what they mean.
+ * Knows pools by kind and id, and nothing of what they mean.
  */
 #ifndef FCFS_ESCROW_H
 #define FCFS_ESCROW_H
@@ -47,9 +47,11 @@ typedef enum EscrowLoad
  * the subtransaction that pinned it ends. */
 typedef struct EscrowEntry EscrowEntry;
 
-/* A kind of pool, as far as the escrow needs to know it. */
+/* A kind of pool, as far as the escrow needs to know it. Several may have the same
+ * tables. */
 typedef struct EscrowKind
 {
+	Oid oid; /* of the table that stands for this kind, and for no other */
 	Oid pool_table;
 	Oid claim_table;
 	LockClass lock_class;
@@ -91,8 +93,8 @@ extern bool escrow_is_gone(const EscrowKind *kind, int64 id, EscrowFacts *facts,
 
 extern EscrowAnswer escrow_take(EscrowEntry *entry, int64 units, int64 *arrival);
 extern void escrow_give(EscrowEntry *entry, int64 units, bool expected);
-extern EscrowAnswer escrow_change_capacity(EscrowEntry *entry, int64 old_capacity,
-										   int64 new_capacity);
+extern EscrowAnswer escrow_take_now(EscrowEntry *entry, int64 units);
+extern EscrowAnswer escrow_change_capacity(EscrowEntry *entry, int64 difference);
 extern void escrow_truncated(const EscrowKind *kind);
 
 /* Units a function took for a row that it is about to write. */
@@ -100,6 +102,10 @@ extern void escrow_prepay(EscrowEntry *entry, int64 units);
 extern int64 escrow_use_prepaid(EscrowEntry *entry, int64 units);
 
 extern int64 escrow_available(EscrowEntry *entry);
+extern bool escrow_others_in_flight(EscrowEntry *entry);
+extern EscrowAnswer escrow_wait_unclaimed(EscrowEntry *entry, bool *unclaimed);
+
+/* escrow_facts.c */
 extern bool escrow_keeps_facts(void);
 extern bool escrow_facts_are_own(const EscrowEntry *entry);
 extern bool escrow_facts(EscrowEntry *entry, EscrowFacts *facts, uint64 *version);

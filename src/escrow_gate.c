@@ -12,34 +12,34 @@
 
 #include "escrow_xact.h"
 
-/* A claim table that we have locked against everybody else; in the order of
- * locking, the unused ones at the end. */
+/* A claim table that we have locked against everybody else, once for each kind of
+ * pool for which we were told so; in the order of that, the unused ones at the end. */
 typedef struct EscrowGate
 {
 	Oid claim_table;
-	Oid pool_table;
+	Oid kind;
 	int level;           /* 0: unused */
 	int truncated_level; /* 0: not truncated */
 } EscrowGate;
 
-#define MAX_GATES 8
+#define MAX_GATES 16 /* more than there are kinds */
 
 static EscrowGate gates[MAX_GATES];
 
 /* Notes that we have locked a claim table against everybody else. */
 void
-ledger_gate(Oid claim_table, Oid pool_table, bool truncated)
+ledger_gate(Oid claim_table, Oid kind, bool truncated)
 {
 	int level = GetCurrentTransactionNestLevel();
 	int i = 0;
 
-	while (gates[i].level > 0 && gates[i].claim_table != claim_table)
+	while (gates[i].level > 0 && gates[i].kind != kind)
 	{
 		if (++i == MAX_GATES)
-			elog(ERROR, "too many claim tables");
+			elog(ERROR, "too many kinds of pools");
 	}
 	if (gates[i].level == 0)
-		gates[i] = (EscrowGate){claim_table, pool_table, level, 0};
+		gates[i] = (EscrowGate){claim_table, kind, level, 0};
 	if (truncated && gates[i].truncated_level == 0)
 		gates[i].truncated_level = level;
 }
@@ -48,16 +48,17 @@ ledger_gate(Oid claim_table, Oid pool_table, bool truncated)
 bool
 ledger_has_gate(Oid claim_table, bool *truncated)
 {
-	for (int i = 0; i < MAX_GATES; i++)
-	{
-		if (gates[i].level > 0 && gates[i].claim_table == claim_table)
-		{
-			*truncated = gates[i].truncated_level > 0;
-			return true;
-		}
-	}
+	bool locked = false;
+
 	*truncated = false;
-	return false;
+	for (int i = 0; i < MAX_GATES && gates[i].level > 0; i++)
+	{
+		if (gates[i].claim_table != claim_table)
+			continue;
+		locked = true;
+		*truncated |= gates[i].truncated_level > 0;
+	}
+	return locked;
 }
 
 /* Have we locked any? */
@@ -100,7 +101,7 @@ ledger_gates_end(bool committed)
 	for (int i = 0; i < MAX_GATES; i++)
 	{
 		if (gates[i].truncated_level > 0 && committed)
-			escrow_slots_forget_table(gates[i].pool_table);
+			escrow_slots_forget_kind(gates[i].kind);
 		gates[i] = (EscrowGate){InvalidOid, InvalidOid, 0, 0};
 	}
 }

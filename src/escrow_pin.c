@@ -74,7 +74,7 @@ close_gate(const EscrowKind *kind)
 		return ESCROW_OK;
 	answer = escrow_answer_of_lock(lock_table(kind->claim_table, ShareRowExclusiveLock));
 	if (answer == ESCROW_OK)
-		ledger_gate(kind->claim_table, kind->pool_table, false);
+		ledger_gate(kind->claim_table, kind->oid, false);
 	return answer;
 }
 
@@ -222,7 +222,7 @@ pin_local(const EscrowKind *kind, const EscrowKey *key, EscrowEntry **entry)
 EscrowAnswer
 escrow_pin(const EscrowKind *kind, int64 id, EscrowEntry **entry)
 {
-	EscrowKey key = {MyDatabaseId, kind->pool_table, id};
+	EscrowKey key = {MyDatabaseId, kind->oid, id};
 	EscrowAnswer locked;
 	bool truncated;
 

@@ -377,9 +377,9 @@ escrow_slot_forget(EscrowSlot *slot)
 	return true;
 }
 
-/* Takes all unpinned pools of a table out of the index. */
+/* Takes all unpinned pools of a kind out of the index. */
 void
-escrow_slots_forget_table(Oid pool_table)
+escrow_slots_forget_kind(Oid kind)
 {
 	int count = escrow_slot_count();
 
@@ -387,8 +387,8 @@ escrow_slots_forget_table(Oid pool_table)
 	{
 		EscrowSlot *slot = escrow_slot_number(i);
 
-		if (slot->used && slot->key.database == MyDatabaseId &&
-			slot->key.pool_table == pool_table && escrow_slot_evict(slot, 0))
+		if (slot->used && slot->key.database == MyDatabaseId && slot->key.kind == kind &&
+			escrow_slot_evict(slot, 0))
 			escrow_slot_unreserve(slot);
 	}
 }

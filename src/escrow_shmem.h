@@ -20,7 +20,7 @@
 typedef struct EscrowKey
 {
 	Oid database;
-	Oid pool_table;
+	Oid kind; /* see EscrowKind */
 	int64 id;
 } EscrowKey;
 
@@ -84,7 +84,7 @@ extern EscrowSlot *escrow_slot_insert(const EscrowKey *key, const EscrowBalance 
 extern uint64 escrow_version_next(void);
 extern void escrow_slot_fill(EscrowSlot *slot, const EscrowKey *key, const EscrowBalance *balance);
 extern bool escrow_slot_forget(EscrowSlot *slot);
-extern void escrow_slots_forget_table(Oid pool_table);
+extern void escrow_slots_forget_kind(Oid kind);
 extern int escrow_slot_count(void);
 extern EscrowSlot *escrow_slot_number(int number);
 extern void escrow_holder_set(int position, const EscrowSlot *slot, bool holds_units);

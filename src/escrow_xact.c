@@ -60,7 +60,7 @@ static int change_room = 0;
 static bool
 key_equal(const EscrowKey *a, const EscrowKey *b)
 {
-	return a->id == b->id && a->pool_table == b->pool_table && a->database == b->database;
+	return a->id == b->id && a->kind == b->kind && a->database == b->database;
 }
 
 /* The entry of a pool, NULL if we have not pinned it. */
@@ -201,13 +201,13 @@ ledger_local_count(void)
 	return local_count;
 }
 
-/* Calls visit for each entry of a table. */
+/* Calls visit for each entry of a kind. */
 void
-ledger_each(Oid pool_table, void (*visit)(EscrowEntry *entry))
+ledger_each(Oid kind, void (*visit)(EscrowEntry *entry))
 {
 	for (int i = 0; i < entry_count; i++)
 	{
-		if (entries[i]->key.pool_table == pool_table)
+		if (entries[i]->key.kind == kind)
 			visit(entries[i]);
 	}
 }

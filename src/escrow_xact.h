@@ -50,11 +50,11 @@ extern EscrowEntry *ledger_add_own(const EscrowKind *kind, const EscrowKey *key,
 extern void ledger_note(EscrowEntry *entry, EscrowSums change);
 extern void ledger_froze(EscrowEntry *entry);
 extern int ledger_local_count(void);
-extern void ledger_each(Oid pool_table, void (*visit)(EscrowEntry *entry));
+extern void ledger_each(Oid kind, void (*visit)(EscrowEntry *entry));
 extern void *ledger_with_room(void *array, int count, int *room, Size size);
 
 /* escrow_gate.c */
-extern void ledger_gate(Oid claim_table, Oid pool_table, bool truncated);
+extern void ledger_gate(Oid claim_table, Oid kind, bool truncated);
 extern bool ledger_has_gate(Oid claim_table, bool *truncated);
 extern bool ledger_has_gates(void);
 extern void ledger_gates_merge(int level);

@@ -110,6 +110,8 @@ lock_is_line(LockName name)
 static const char *
 lock_describe(LockName name)
 {
+	static const char *const pools[] = {"section",   "item",           "coupon",
+										"wait list", "reserved seats", "cross list"};
 	const char *what;
 
 	switch (name.lock_class)
@@ -126,18 +128,8 @@ lock_describe(LockName name)
 			what = "user";
 			break;
 		default:
-			switch (name.lock_class & 0x0F)
-			{
-				case LOCK_SECTION & 0x0F:
-					what = "section";
-					break;
-				case LOCK_ITEM & 0x0F:
-					what = "item";
-					break;
-				default:
-					what = "coupon";
-					break;
-			}
+			what = pools[(name.lock_class & 0x0F) - (LOCK_SECTION & 0x0F)];
+			break;
 	}
 	return psprintf("%s%s " INT64_FORMAT, what,
 					lock_is_line(name)             ? " (waiting line)"

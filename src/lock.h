@@ -25,14 +25,23 @@ typedef enum LockClass
 	LOCK_SECTION = 0xFC21,
 	LOCK_ITEM,
 	LOCK_COUPON,
+	LOCK_WAITLIST,
+	LOCK_RESERVED_SEATS,
+	LOCK_CROSS_LIST,
 	/* Short locks, released before the call ends: not in the order. */
 	LOCK_SHORT = 0xFC30,
 	LOCK_SECTION_QUEUE = 0xFC31,
 	LOCK_ITEM_QUEUE,
 	LOCK_COUPON_QUEUE,
+	LOCK_WAITLIST_QUEUE,
+	LOCK_RESERVED_SEATS_QUEUE,
+	LOCK_CROSS_LIST_QUEUE,
 	LOCK_SECTION_LOAD = 0xFC41,
 	LOCK_ITEM_LOAD,
-	LOCK_COUPON_LOAD
+	LOCK_COUPON_LOAD,
+	LOCK_WAITLIST_LOAD,
+	LOCK_RESERVED_SEATS_LOAD,
+	LOCK_CROSS_LIST_LOAD
 } LockClass;
 
 /* From the class of a pool's lock to those of its queue and its loading. */

@@ -16,21 +16,29 @@
 
 #include "pool.h"
 
-static PoolKind *const kinds[] = {&section_pool, &item_pool, &coupon_pool};
+/* In lock order. */
+static PoolKind *const kinds[] = {&section_pool,  &item_pool,           &coupon_pool,
+								  &waitlist_pool, &reserved_seats_pool, &cross_list_pool};
 
 /* Kinds ------------------------------------------------------------------------- */
+
+/* The place after that of a kind; the first after none. */
+static int
+pool_kind_after(const PoolKind *previous)
+{
+	int next = 0;
+
+	while (previous && kinds[next++] != previous)
+		Assert(next < (int) lengthof(kinds));
+	return next;
+}
 
 /* All kinds in turn: NULL, first, ..., last, NULL. */
 PoolKind *
 pool_kinds_next(PoolKind *previous)
 {
-	int next = 0;
+	int next = pool_kind_after(previous);
 
-	for (int i = 0; previous && i < (int) lengthof(kinds); i++)
-	{
-		if (kinds[i] == previous)
-			next = i + 1;
-	}
 	return next < (int) lengthof(kinds) ? kinds[next] : NULL;
 }
 
@@ -46,7 +54,7 @@ pool_forget_tables(Datum arg pg_attribute_unused(), Oid relation)
 		EscrowKind *escrow = &kinds[i]->escrow;
 
 		if (relation == InvalidOid || relation == escrow->pool_table ||
-			relation == escrow->claim_table)
+			relation == escrow->claim_table || relation == escrow->oid)
 			kinds[i]->resolved = false;
 	}
 }
@@ -90,7 +98,10 @@ pool_resolve(PoolKind *kind)
 	schema = get_namespace_oid("fcfs", false);
 	kind->escrow.pool_table = get_relname_relid(kind->pool_table, schema);
 	kind->escrow.claim_table = get_relname_relid(kind->claim_table, schema);
-	if (!OidIsValid(kind->escrow.pool_table) || !OidIsValid(kind->escrow.claim_table))
+	kind->escrow.oid =
+		kind->known_by ? get_relname_relid(kind->known_by, schema) : kind->escrow.pool_table;
+	if (!OidIsValid(kind->escrow.oid) || !OidIsValid(kind->escrow.pool_table) ||
+		!OidIsValid(kind->escrow.claim_table))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table fcfs.%s or fcfs.%s does not exist",
 														  kind->pool_table, kind->claim_table)));
@@ -103,39 +114,45 @@ pool_resolve(PoolKind *kind)
 	kind->resolved = true;
 }
 
-/* The kind that a table of pools, or one of claims, is of. */
+/* The kinds that a table of pools, or one of claims, is of, in lock order: NULL, first,
+ * ..., last, NULL. */
 PoolKind *
-pool_kind_of(Oid relation, bool claims)
+pool_kinds_of(Oid relation, bool claims, PoolKind *previous)
 {
-	for (int i = 0; i < (int) lengthof(kinds); i++)
+	for (int i = pool_kind_after(previous); i < (int) lengthof(kinds); i++)
 	{
 		pool_resolve(kinds[i]);
 		if (relation == (claims ? kinds[i]->escrow.claim_table : kinds[i]->escrow.pool_table))
 			return kinds[i];
 	}
-	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-					errmsg("table \"%s\" is not one of %s", get_rel_name(relation),
-						   claims ? "claims" : "pools")));
+	return NULL;
+}
+
+/* Is it a table of pools, or of claims? Else our trigger has nothing to look for there. */
+void
+pool_check_table(Oid relation, bool claims)
+{
+	if (pool_kinds_of(relation, claims, NULL) == NULL)
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("table \"%s\" is not one of %s", get_rel_name(relation),
+							   claims ? "claims" : "pools")));
 }
 
 /* Is it a table of pools? */
 bool
 pool_is_of_pools(Oid relation)
 {
-	for (int i = 0; i < (int) lengthof(kinds); i++)
-	{
-		pool_resolve(kinds[i]);
-		if (relation == kinds[i]->escrow.pool_table)
-			return true;
-	}
-	return false;
+	return pool_kinds_of(relation, false, NULL) != NULL;
 }
 
 void
 pool_init(void)
 {
 	for (int i = 0; i < (int) lengthof(kinds); i++)
+	{
+		Assert(i == 0 || kinds[i - 1]->escrow.lock_class < kinds[i]->escrow.lock_class);
 		kinds[i]->escrow.load = pool_load;
+	}
 	CacheRegisterRelcacheCallback(pool_forget_tables, (Datum) 0);
 }
 
@@ -241,6 +258,14 @@ pool_column(HeapTuple row, TupleDesc desc, const char *column, bool *isnull)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
 						errmsg("column \"%s\" does not exist", column)));
 	return heap_getattr(row, attribute, desc, isnull);
+}
+
+int64
+pool_row_id(HeapTuple row, TupleDesc desc)
+{
+	bool isnull;
+
+	return DatumGetInt64(pool_column(row, desc, "id", &isnull));
 }
 
 bool

@@ -60,7 +60,7 @@ kind_of_slot(const SlotView *view)
 	for (PoolKind *kind = pool_kinds_next(NULL); kind; kind = pool_kinds_next(kind))
 	{
 		pool_resolve(kind);
-		if (kind->escrow.pool_table == view->key.pool_table)
+		if (kind->escrow.oid == view->key.kind)
 			return kind;
 	}
 	return NULL;
@@ -112,7 +112,7 @@ compare_slot(EscrowSlot *slot, PoolKind *kind)
 		SlotView after;
 		EscrowLoad load;
 
-		if (!before.used || before.pins > 0 || before.key.pool_table != kind->escrow.pool_table)
+		if (!before.used || before.pins > 0 || before.key.kind != kind->escrow.oid)
 			continue;
 		load = kind->escrow.load(&kind->escrow, before.key.id, &balance);
 		after = view_slot(slot);
@@ -185,10 +185,11 @@ kind_by_name(const char *name)
 		if (strcmp(kind->name, name) == 0)
 			return kind;
 	}
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("there is no kind of pool \"%.*s\"",
-						   pg_mbcliplen(name, (int) strlen(name), NAMEDATALEN - 1), name),
-					errhint("Kinds are section, item and coupon.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("there is no kind of pool \"%.*s\"",
+					pg_mbcliplen(name, (int) strlen(name), NAMEDATALEN - 1), name),
+			 errhint("Kinds are section, waitlist, reserved_seats, cross_list, item and coupon.")));
 }
 
 /* Has a pool alone to the end of the transaction; waits within fcfs.lock_timeout. */

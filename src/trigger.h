@@ -14,6 +14,10 @@
 /* A set of operations, of TRIGGER_EVENT_INSERT and its like. */
 #define TRIGGER_BY(operation) (1 << (operation))
 
+#define TRIGGER_BY_ANY_CHANGE \
+	(TRIGGER_BY(TRIGGER_EVENT_INSERT) | TRIGGER_BY(TRIGGER_EVENT_UPDATE) | \
+	 TRIGGER_BY(TRIGGER_EVENT_DELETE))
+
 /* For rows or for statements. */
 #define TRIGGER_EITHER_LEVEL ((TriggerEvent) 1 << 30)
 

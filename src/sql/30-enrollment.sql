@@ -343,6 +343,8 @@ CREATE TRIGGER definition_changed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE 
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.definition_changed('prerequisite');
 CREATE TRIGGER definition_changed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON fcfs.enrollment_wave
     FOR EACH STATEMENT EXECUTE FUNCTION fcfs.definition_changed('enrollment_wave');
+CREATE TRIGGER definition_changed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON fcfs.reserved_seats
+    FOR EACH STATEMENT EXECUTE FUNCTION fcfs.definition_changed('reserved_seats');
 CREATE FUNCTION fcfs.student_changed()
 RETURNS trigger
 LANGUAGE C SECURITY DEFINER
@@ -352,6 +354,10 @@ COMMENT ON FUNCTION fcfs.student_changed() IS
     'Trigger: who takes a student away waits for functions that enroll them, and they for it.';
 
 CREATE TRIGGER pool_changed AFTER INSERT OR UPDATE OR DELETE ON fcfs.section
+    FOR EACH ROW EXECUTE FUNCTION fcfs.pool_changed();
+CREATE TRIGGER pool_changed AFTER INSERT OR UPDATE OR DELETE ON fcfs.reserved_seats
+    FOR EACH ROW EXECUTE FUNCTION fcfs.pool_changed();
+CREATE TRIGGER pool_changed AFTER INSERT OR UPDATE OR DELETE ON fcfs.cross_list
     FOR EACH ROW EXECUTE FUNCTION fcfs.pool_changed();
 CREATE TRIGGER enrollment_fill BEFORE INSERT OR UPDATE
     ON fcfs.enrollment

@@ -134,6 +134,8 @@ FROM (VALUES
     ('prerequisite', '{definition_changed,prerequisite_written,prerequisite_changed}'),
     ('enrollment_wave', '{definition_changed,ids_brought}'),
     ('section', '{pool_changed,definition_changed,schedule_changed,ids_brought}'),
+    ('reserved_seats', '{pool_changed,definition_changed,ids_brought}'),
+    ('cross_list', '{pool_changed,ids_brought}'),
     ('student', '{student_changed,ids_brought}')) AS t (relation, triggers);
 SELECT has_trigger('fcfs', 'section', 'pool_changed', 'section: changes of capacity are counted');
 SELECT has_trigger('fcfs', 'reservation', 'reservation_changed', 'reservation: its lines follow it');
