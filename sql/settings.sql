@@ -3,8 +3,8 @@
 
 -- Where the library is not preloaded, the first call brings them.
 SELECT count(*) > 0 FROM fcfs.refusals();
--- (Only where the library is preloaded fcfs.max_pools sizes anything, so its context differs.)
-SELECT name, setting, unit, min_val, max_val, CASE name WHEN 'fcfs.max_pools' THEN 'server' ELSE context END
+-- (Only where the library is preloaded fcfs.max_pools sizes anything, so its context differs. The tests have the worker off.)
+SELECT name, boot_val, unit, min_val, max_val, CASE name WHEN 'fcfs.max_pools' THEN 'server' ELSE context END
 FROM pg_settings WHERE name LIKE 'fcfs.%' ORDER BY name COLLATE "C";
 -- Each says what it is for.
 SELECT name FROM pg_settings WHERE name LIKE 'fcfs.%' AND length(short_desc) < 20;

@@ -1,7 +1,7 @@
 /*
  * guc.c
  *
- * All settings, in alphabetical order. The prefix fcfs is reserved, so that a
+ * All settings, in alphabetical order, those of the worker together. The prefix fcfs is reserved, so that a
  * misspelt setting is an error and not silently ignored.
  */
 #include "postgres.h"
@@ -10,10 +10,12 @@
 
 #include "miscadmin.h"
 #include "utils/guc.h"
+#include "utils/varlena.h"
 
 #include "compat.h"
 #include "guc.h"
 
+char *fcfs_database;
 int fcfs_hold_for;
 int fcfs_idempotency_keep;
 int fcfs_lock_timeout;
@@ -21,9 +23,37 @@ int fcfs_max_pools;
 int fcfs_max_waiters;
 int fcfs_slow_wait;
 bool fcfs_wait_for_uncertain;
+bool fcfs_worker;
+int fcfs_worker_interval;
 #ifdef USE_ASSERT_CHECKING
 char *fcfs_test_point;
 #endif
+
+static bool
+check_database(char **value, void **extra, GucSource source)
+{
+	List *names;
+	bool valid = SplitGUCList(pstrdup(*value), ',', &names);
+
+	if (!valid)
+		GUC_check_errdetail("It must be a list of names, separated by commas.");
+	return valid;
+}
+
+static void
+define_worker_settings(void)
+{
+	DefineCustomStringVariable("fcfs.database", "The databases that have a background worker.",
+							   "Empty: all that have the extension.", &fcfs_database, "",
+							   PGC_SIGHUP, GUC_LIST_INPUT, check_database, NULL, NULL);
+	DefineCustomBoolVariable("fcfs.worker", "Run a background worker for each database.",
+							 "Needs the library in shared_preload_libraries.", &fcfs_worker, true,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("fcfs.worker_interval",
+							"How long a background worker sleeps when nothing is left to do.", NULL,
+							&fcfs_worker_interval, 1000, 10, 60 * 60 * 1000, PGC_SIGHUP,
+							GUC_UNIT_MS, NULL, NULL, NULL);
+}
 
 void
 guc_init(void)
@@ -62,5 +92,6 @@ guc_init(void)
 		"Wait when what is left of a pool depends on transactions that have not ended.",
 		"Off answers sold out at once.", &fcfs_wait_for_uncertain, true, PGC_USERSET, 0, NULL, NULL,
 		NULL);
+	define_worker_settings();
 	compat_reserve_guc_prefix("fcfs");
 }

@@ -15,6 +15,7 @@
 #include "operation.h"
 #include "pool.h"
 #include "table.h"
+#include "worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -33,4 +34,5 @@ _PG_init(void)
 	coupon_init();
 	call_scan_init();
 	identity_init();
+	worker_init();
 }

@@ -29,6 +29,14 @@ AS 'MODULE_PATHNAME', 'fcfs_is_preloaded';
 COMMENT ON FUNCTION fcfs.is_preloaded() IS
     'Is the library in shared_preload_libraries, and so the escrow in shared memory?';
 
+CREATE FUNCTION fcfs.worker_state(OUT ok boolean, OUT detail text)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'fcfs_worker_state';
+COMMENT ON FUNCTION fcfs.worker_state() IS
+    'Does the background worker of this database do what it is to do, and how it is; health() shows it.';
+
 CREATE FUNCTION fcfs.escrow_differences(OUT kind text, OUT id bigint, OUT detail text)
 RETURNS SETOF record
 LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -163,6 +171,9 @@ SELECT 'library', fcfs.is_preloaded(), CASE
     WHEN fcfs.is_preloaded() THEN 'preloaded: claims of one pool do not wait for each other''s commit'
     ELSE 'not preloaded: claims of one pool are served one commit at a time; add pg_fcfs to shared_preload_libraries and restart'
 END
+UNION ALL
+SELECT 'worker', w.ok, w.detail
+FROM fcfs.worker_state() AS w
 UNION ALL
 SELECT 'waiters', coalesce(sum(p.waiters), 0) < 100, format('%s sleeping on pools', coalesce(sum(p.waiters), 0))
 FROM fcfs.stat_pools p

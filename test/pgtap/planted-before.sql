@@ -100,6 +100,6 @@ SELECT is((fcfs.issue_coupon(1, 1, 'key')).arrival, 1::bigint, 'a call with a ke
 SELECT is(fcfs.expire_reservations() + fcfs.expire_idempotency_keys(), 0, 'the chores');
 SELECT is(fcfs.person_id('ann'), 1::bigint, 'a person');
 SELECT is_empty('SELECT * FROM fcfs.verify()', 'nothing is broken');
-SELECT is(count(*), 3::bigint, 'health') FROM fcfs.health();
+SELECT is(count(*), 4::bigint, 'health') FROM fcfs.health();
 SELECT * FROM finish();
 ROLLBACK;
