@@ -21,6 +21,8 @@ typedef struct SectionDefinition
 	 * the credits */
 	int64 term_id;
 	int64 course_id;
+	bool has_cross_list;
+	int64 cross_list_id;
 	Datum credits;  /* numeric, of the course */
 	Datum schedule; /* tstzmultirange */
 

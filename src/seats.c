@@ -88,7 +88,7 @@ PoolKind section_pool = {
 	.not_found = REFUSAL_COURSE_NOT_FOUND,
 	.sold_out = REFUSAL_COURSE_FULL,
 	.claim_columns = {"section_id", "status", "override", "reserved_seats_id"},
-	.definition = {"term_id", "course_id", "schedule", "strict_order"},
+	.definition = {"term_id", "course_id", "schedule", "strict_order", "cross_list_id"},
 	.load = {"SELECT coalesce(s.capacity::bigint, 4611686018427387904)"
 			 " - coalesce((SELECT sum(r.capacity) FROM fcfs.reserved_seats r"
 			 " WHERE r.section_id = s.id), 0),"

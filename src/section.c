@@ -34,13 +34,15 @@ typedef enum SectionColumn
 	SECTION_TERM_ID,
 	SECTION_COURSE_ID,
 	SECTION_STRICT_ORDER,
-	SECTION_SCHEDULE
+	SECTION_SCHEDULE,
+	SECTION_CROSS_LIST_ID
 } SectionColumn;
 
-static Table sections = {.name = "section",
-						 .columns = {"id", "term_id", "course_id", "strict_order", "schedule"},
-						 .types = {INT8OID, INT8OID, INT8OID, BOOLOID, TSTZMULTIRANGEOID},
-						 .indexes = {"section_pkey"}};
+static Table sections = {
+	.name = "section",
+	.columns = {"id", "term_id", "course_id", "strict_order", "schedule", "cross_list_id"},
+	.types = {INT8OID, INT8OID, INT8OID, BOOLOID, TSTZMULTIRANGEOID, INT8OID},
+	.indexes = {"section_pkey"}};
 
 typedef enum TermColumn
 {
@@ -85,6 +87,9 @@ load_section(SectionDefinition *section, int64 id, Snapshot snapshot, MemoryCont
 		section->course_id = table_read_int64(&read, SECTION_COURSE_ID);
 		section->strict_order =
 			DatumGetBool(table_read_value(&read, SECTION_STRICT_ORDER, &isnull));
+		section->cross_list_id =
+			DatumGetInt64(table_read_value(&read, SECTION_CROSS_LIST_ID, &isnull));
+		section->has_cross_list = !isnull;
 		section->schedule =
 			definition_copy(table_read_value(&read, SECTION_SCHEDULE, &isnull), context);
 	}
@@ -170,9 +175,9 @@ typedef struct RowFill
 	HeapTuple row;
 	TupleDesc desc;
 	int count;
-	int columns[4];
-	Datum values[4];
-	bool nulls[4];
+	int columns[5];
+	Datum values[5];
+	bool nulls[5];
 } RowFill;
 
 static void
@@ -208,6 +213,21 @@ fill_id(RowFill *fill, const char *column, int64 wanted, int64 section_id)
 		disagree(column, section_id);
 }
 
+static void
+fill_cross_list(RowFill *fill, const SectionDefinition *section, int64 section_id)
+{
+	bool isnull;
+
+	if (section->has_cross_list)
+		fill_id(fill, "cross_list_id", section->cross_list_id, section_id);
+	else
+	{
+		(void) pool_column(fill->row, fill->desc, "cross_list_id", &isnull);
+		if (!isnull)
+			disagree("cross_list_id", section_id);
+	}
+}
+
 static HeapTuple
 fill_enrollment(HeapTuple row, TupleDesc desc)
 {
@@ -224,6 +244,7 @@ fill_enrollment(HeapTuple row, TupleDesc desc)
 						errmsg("there is no section " INT64_FORMAT " of a course", section_id)));
 	fill_id(&fill, "term_id", section->term_id, section_id);
 	fill_id(&fill, "course_id", section->course_id, section_id);
+	fill_cross_list(&fill, section, section_id);
 	(void) pool_column(row, desc, "credits", &isnull);
 	if (isnull)
 		fill_column(&fill, "credits", section->credits);
@@ -275,18 +296,20 @@ fcfs_enrollment_fill(PG_FUNCTION_ARGS)
 /* Sections: carry over ----------------------------------------------------------------- */
 
 static CachedQuery carry_over = {
-	"UPDATE fcfs.enrollment e SET term_id = $2, course_id = $3, schedule = $4"
+	"UPDATE fcfs.enrollment e SET term_id = $2, course_id = $3, cross_list_id = $4, schedule = $5"
 	" WHERE e.section_id = $1 AND e.status = 'enrolled'",
-	4,
-	{INT8OID, INT8OID, INT8OID, TSTZMULTIRANGEOID},
+	5,
+	{INT8OID, INT8OID, INT8OID, INT8OID, TSTZMULTIRANGEOID},
 	NULL,
 	0};
 
-static CachedQuery carry_over_ended = {
-	"UPDATE fcfs.enrollment e SET term_id = $2, course_id = $3"
-	" WHERE e.section_id = $1 AND e.status <> 'enrolled' AND (e.term_id, e.course_id) <> ($2, $3)",
-	3,
-	{INT8OID, INT8OID, INT8OID},
+/* Those that wait have no timetable yet, and those that are over have theirs of then. */
+static CachedQuery carry_over_others = {
+	"UPDATE fcfs.enrollment e SET term_id = $2, course_id = $3, cross_list_id = $4"
+	" WHERE e.section_id = $1 AND e.status <> 'enrolled'"
+	" AND (e.term_id, e.course_id, e.cross_list_id) IS DISTINCT FROM ($2, $3, $4)",
+	4,
+	{INT8OID, INT8OID, INT8OID, INT8OID},
 	NULL,
 	0};
 
@@ -294,8 +317,8 @@ static CachedQuery find_conflicts = {
 	"SELECT string_agg(DISTINCT format('%s (section %s)', e.student_id, x.section_id), ', ')"
 	" FROM fcfs.enrollment e JOIN fcfs.enrollment x"
 	" ON x.student_id = e.student_id AND x.status = 'enrolled' AND x.id <> e.id AND x.schedule && "
-	"$2"
-	" WHERE e.section_id = $1 AND e.status = 'enrolled'",
+	"$2 AND 'conflict' <> ALL (x.override)"
+	" WHERE e.section_id = $1 AND e.status = 'enrolled' AND 'conflict' <> ALL (e.override)",
 	2,
 	{INT8OID, TSTZMULTIRANGEOID},
 	NULL,
@@ -305,7 +328,7 @@ static CachedQuery find_conflicts = {
 bool
 section_changes_alone(HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
 {
-	static const char *const ids[] = {"term_id", "course_id"};
+	static const char *const ids[] = {"term_id", "course_id", "cross_list_id"};
 	bool old_null;
 	bool new_null;
 	Datum old_value;
@@ -313,8 +336,10 @@ section_changes_alone(HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
 
 	for (int i = 0; i < (int) lengthof(ids); i++)
 	{
-		if (DatumGetInt64(pool_column(old_row, desc, ids[i], &old_null)) !=
-			DatumGetInt64(pool_column(new_row, desc, ids[i], &new_null)))
+		old_value = pool_column(old_row, desc, ids[i], &old_null);
+		new_value = pool_column(new_row, desc, ids[i], &new_null);
+		if (old_null != new_null ||
+			(!old_null && DatumGetInt64(old_value) != DatumGetInt64(new_value)))
 			return true;
 	}
 	old_value = pool_column(old_row, desc, "schedule", &old_null);
@@ -328,15 +353,18 @@ section_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_a
 				HeapTuple new_row, TupleDesc desc)
 {
 	bool isnull;
-	Datum values[4];
+	char nulls[] = "     ";
+	Datum values[5];
 	Datum conflict[2];
 
 	values[0] = pool_column(new_row, desc, "id", &isnull);
 	values[1] = pool_column(new_row, desc, "term_id", &isnull);
 	values[2] = pool_column(new_row, desc, "course_id", &isnull);
-	values[3] = pool_column(new_row, desc, "schedule", &isnull);
+	values[3] = pool_column(new_row, desc, "cross_list_id", &isnull);
+	nulls[3] = isnull ? 'n' : ' ';
+	values[4] = pool_column(new_row, desc, "schedule", &isnull);
 	conflict[0] = values[0];
-	conflict[1] = values[3];
+	conflict[1] = values[4];
 	SPI_connect();
 	(void) query_read(&find_conflicts, conflict, NULL, 1);
 	(void) query_value(0, 1, &isnull);
@@ -350,7 +378,7 @@ section_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_a
 						err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
 						err_generic_string(PG_DIAG_TABLE_NAME, "enrollment"),
 						err_generic_string(PG_DIAG_CONSTRAINT_NAME, "enrollment_no_overlap")));
-	(void) query_write(&carry_over, values, NULL);
-	(void) query_write(&carry_over_ended, values, NULL);
+	(void) query_write(&carry_over, values, nulls);
+	(void) query_write(&carry_over_others, values, nulls);
 	SPI_finish();
 }
