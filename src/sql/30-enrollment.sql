@@ -392,6 +392,45 @@ CREATE TRIGGER ids_brought AFTER INSERT ON fcfs.permission_override
 
 -- Functions -----------------------------------------------------------------
 
+CREATE FUNCTION fcfs.release_reserved_seats(max_rows integer DEFAULT 100)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- Nobody gets at reserved seats while they are being released: those that others
+-- do not leave alone this long are left to the next call.
+SET fcfs.lock_timeout = '100ms'
+AS $$
+DECLARE
+    seats bigint;
+    released integer := 0;
+BEGIN
+    IF max_rows IS NULL THEN
+        RAISE null_value_not_allowed USING MESSAGE = 'max_rows must not be null';
+    END IF;
+    IF max_rows < 1 THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'max_rows must be at least 1';
+    END IF;
+    FOR seats IN
+        SELECT r.id
+        FROM fcfs.reserved_seats r
+        WHERE NOT r.released AND r.release_at <= clock_timestamp()
+        ORDER BY r.release_at, r.id
+        LIMIT max_rows
+        FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        BEGIN
+            UPDATE fcfs.reserved_seats r SET released = true WHERE r.id = seats;
+            released := released + 1;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            NULL;
+        END;
+    END LOOP;
+    RETURN released;
+END
+$$;
+COMMENT ON FUNCTION fcfs.release_reserved_seats(integer) IS
+    'Releases at most max_rows reserved seats whose release_at has come; returns how many it released. Those that are in use are left to the next call.';
+
 OPERATION enroll(student_id bigint, section_id bigint, idempotency_key text DEFAULT NULL, credits numeric DEFAULT NULL)
 RETURNS fcfs.enrollment_summary
 IS 'Enrols a student in a section: judges the window, duplicates, retake, credits, timetable and capacity at the moment of arrival.';

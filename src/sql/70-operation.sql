@@ -51,7 +51,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'fcfs_reload_pool';
 COMMENT ON FUNCTION fcfs.reload_pool(text, bigint) IS
-    'Counts a pool (kind section, item or coupon) anew from the tables once the transaction has ended; waits for those who use it.';
+    'Counts a pool (kind section, waitlist, reserved_seats, cross_list, item or coupon) anew from the tables once the transaction has ended; waits for those who use it.';
 
 CREATE FUNCTION fcfs.verify(OUT rule text, OUT kind text, OUT id bigint, OUT detail text)
 RETURNS SETOF record
@@ -60,10 +60,28 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 -- One statement, so one snapshot: what it sees together was true together.
 WITH claimed AS (
-    SELECT 'section' AS kind, s.id, s.capacity::bigint AS capacity, count(e.id) AS units
+    SELECT 'section' AS kind, s.id,
+        s.capacity - coalesce((SELECT sum(r.capacity) FROM fcfs.reserved_seats r WHERE r.section_id = s.id), 0) AS capacity,
+        count(e.id) AS units
     FROM fcfs.section s
-    LEFT JOIN fcfs.enrollment e ON e.section_id = s.id AND e.status = 'enrolled'
+    LEFT JOIN fcfs.enrollment e
+        ON e.section_id = s.id AND e.status = 'enrolled' AND e.reserved_seats_id IS NULL AND 'capacity' <> ALL (e.override)
     GROUP BY s.id
+    UNION ALL
+    SELECT 'waitlist', s.id, s.waitlist_capacity, count(e.id)
+    FROM fcfs.section s
+    LEFT JOIN fcfs.enrollment e ON e.section_id = s.id AND e.status = 'waitlisted'
+    GROUP BY s.id
+    UNION ALL
+    SELECT 'reserved_seats', r.id, r.capacity, count(e.id)
+    FROM fcfs.reserved_seats r
+    LEFT JOIN fcfs.enrollment e ON e.reserved_seats_id = r.id AND e.status = 'enrolled' AND 'capacity' <> ALL (e.override)
+    GROUP BY r.id
+    UNION ALL
+    SELECT 'cross_list', c.id, c.capacity, count(e.id)
+    FROM fcfs.cross_list c
+    LEFT JOIN fcfs.enrollment e ON e.cross_list_id = c.id AND e.status = 'enrolled' AND 'capacity' <> ALL (e.override)
+    GROUP BY c.id
     UNION ALL
     SELECT 'item', i.id, i.stock, coalesce(sum(l.quantity), 0)
     FROM fcfs.item i
@@ -85,6 +103,14 @@ SELECT 'no_such_pool', 'enrollment', e.id, format('section %s does not exist', e
 FROM fcfs.enrollment e
 WHERE NOT EXISTS (SELECT FROM fcfs.section s WHERE s.id = e.section_id)
 UNION ALL
+SELECT 'no_such_pool', 'enrollment', e.id, format('reserved_seats %s does not exist', e.reserved_seats_id)
+FROM fcfs.enrollment e
+WHERE e.reserved_seats_id IS NOT NULL AND NOT EXISTS (SELECT FROM fcfs.reserved_seats r WHERE r.id = e.reserved_seats_id)
+UNION ALL
+SELECT 'no_such_pool', 'enrollment', e.id, format('cross_list %s does not exist', e.cross_list_id)
+FROM fcfs.enrollment e
+WHERE e.cross_list_id IS NOT NULL AND NOT EXISTS (SELECT FROM fcfs.cross_list c WHERE c.id = e.cross_list_id)
+UNION ALL
 SELECT 'no_such_pool', 'reservation_line', l.id, format('item %s does not exist', l.item_id)
 FROM fcfs.reservation_line l
 WHERE NOT EXISTS (SELECT FROM fcfs.item i WHERE i.id = l.item_id)
@@ -105,6 +131,7 @@ SELECT 'overlap', 'enrollment', e.id, format('student %s also has enrollment %s 
 FROM fcfs.enrollment e
 JOIN fcfs.enrollment x ON x.student_id = e.student_id AND x.id > e.id AND x.schedule && e.schedule
 WHERE e.status = 'enrolled' AND x.status = 'enrolled'
+    AND 'conflict' <> ALL (e.override) AND 'conflict' <> ALL (x.override)
 UNION ALL
 SELECT 'twice_in_a_course', 'enrollment', max(e.id),
     format('student %s, course %s, term %s: %s times', e.student_id, e.course_id, e.term_id, count(*))
@@ -117,6 +144,16 @@ SELECT 'differs_from_section', 'enrollment', e.id, format('term, course or sched
 FROM fcfs.enrollment e
 JOIN fcfs.section s ON s.id = e.section_id
 WHERE e.status = 'enrolled' AND (e.term_id, e.course_id, e.schedule) IS DISTINCT FROM (s.term_id, s.course_id, s.schedule)
+UNION ALL
+SELECT 'differs_from_section', 'enrollment', e.id, format('cross list is not that of section %s', s.id)
+FROM fcfs.enrollment e
+JOIN fcfs.section s ON s.id = e.section_id
+WHERE e.cross_list_id IS DISTINCT FROM s.cross_list_id
+UNION ALL
+SELECT 'differs_from_section', 'enrollment', e.id, format('reserved_seats %s is of section %s', r.id, r.section_id)
+FROM fcfs.enrollment e
+JOIN fcfs.reserved_seats r ON r.id = e.reserved_seats_id
+WHERE r.section_id <> e.section_id
 UNION ALL
 SELECT 'schedule_differs', 'section', s.id, 'schedule is not that of its meetings'
 FROM fcfs.section s

@@ -22,6 +22,7 @@ UNION ALL VALUES
     ('call', 'name text, args jsonb DEFAULT ''{}''::jsonb', 'jsonb'),
     ('person_id', 'external text', 'bigint'),
     ('expire_reservations', 'max_rows integer DEFAULT 1000', 'integer'),
+    ('release_reserved_seats', 'max_rows integer DEFAULT 100', 'integer'),
     ('expire_idempotency_keys', 'max_rows integer DEFAULT 1000', 'integer'),
     ('refusals',
         'OUT code text, OUT sqlstate text, OUT http_status integer, OUT return_code integer, OUT retryable boolean, OUT message text',
@@ -73,10 +74,10 @@ SELECT is_empty(
 SELECT volatility_is('fcfs', name, 'volatile', name || ' is volatile') FROM operation;
 SELECT volatility_is('fcfs', 'try_' || name, 'volatile', 'try_' || name || ' is volatile') FROM operation;
 SELECT volatility_is('fcfs', name, 'volatile', name || ' is volatile')
-FROM unnest('{call,person_id,expire_reservations,expire_idempotency_keys,reload_pool,grant_app,grant_admin,grant_monitor}'::name[]) AS name;
+FROM unnest('{call,person_id,expire_reservations,release_reserved_seats,expire_idempotency_keys,reload_pool,grant_app,grant_admin,grant_monitor}'::name[]) AS name;
 SELECT is_definer('fcfs', name, name || ' runs with the rights of its owner')
 FROM (SELECT name FROM operation UNION ALL SELECT 'try_' || name FROM operation
-    UNION ALL SELECT unnest('{call,person_id,expire_reservations,expire_idempotency_keys,verify,health,reload_pool}'::text[])) AS f (name);
+    UNION ALL SELECT unnest('{call,person_id,expire_reservations,release_reserved_seats,expire_idempotency_keys,verify,health,reload_pool}'::text[])) AS f (name);
 SELECT is_empty(
     $$SELECT p.oid::regprocedure FROM pg_proc AS p
       WHERE p.pronamespace = 'fcfs'::regnamespace AND p.provolatile = 'v' AND p.proparallel = 's'$$,

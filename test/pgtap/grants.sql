@@ -66,7 +66,7 @@ UNION ALL
 SELECT role, unnest('{verify,health,pools,is_preloaded,escrow_differences}'::text[])
 FROM unnest('{tap_admin,tap_monitor}'::name[]) AS role
 UNION ALL
-SELECT 'tap_admin', unnest('{expire_reservations,expire_idempotency_keys,reload_pool,section_schedule}'::text[]);
+SELECT 'tap_admin', unnest('{expire_reservations,release_reserved_seats,expire_idempotency_keys,reload_pool,section_schedule}'::text[]);
 SELECT set_eq(
     format($$SELECT p.proname::text FROM pg_proc AS p
         WHERE p.pronamespace = 'fcfs'::regnamespace AND has_function_privilege(%L, p.oid, 'EXECUTE')$$, role),

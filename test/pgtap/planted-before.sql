@@ -97,7 +97,7 @@ INSERT INTO fcfs.enrollment (student_id, section_id) VALUES (1, 1);
 SELECT is((fcfs.try_enroll(1, 1)).code, 'ALREADY_ENROLLED', 'a call');
 SELECT is(fcfs.call('reserve', '{"customer_id": 1, "item_id": 1}') ->> 'success', 'true', 'a call by JSON');
 SELECT is((fcfs.issue_coupon(1, 1, 'key')).arrival, 1::bigint, 'a call with a key');
-SELECT is(fcfs.expire_reservations() + fcfs.expire_idempotency_keys(), 0, 'the chores');
+SELECT is(fcfs.expire_reservations() + fcfs.release_reserved_seats() + fcfs.expire_idempotency_keys(), 0, 'the chores');
 SELECT is(fcfs.person_id('ann'), 1::bigint, 'a person');
 SELECT is_empty('SELECT * FROM fcfs.verify()', 'nothing is broken');
 SELECT is(count(*), 4::bigint, 'health') FROM fcfs.health();

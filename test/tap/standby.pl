@@ -23,7 +23,7 @@ my @writes = (
 	'fcfs.enroll(40, 1)', 'fcfs.try_enroll(40, 1)', 'fcfs.try_enroll(40, 2)', 'fcfs.try_cancel_enrollment(7, 2)',
 	'fcfs.try_reserve(40, 1)', 'fcfs.try_confirm_reservation(8)', 'fcfs.try_cancel_reservation(8)',
 	'fcfs.try_issue_coupon(2, 40)', 'fcfs.issue_coupon(1, 40)', "fcfs.try_issue_coupon(2, 40, 'key')",
-	'fcfs.expire_reservations()', 'fcfs.expire_idempotency_keys()', "fcfs.person_id('new')",
+	'fcfs.expire_reservations()', 'fcfs.release_reserved_seats()', 'fcfs.expire_idempotency_keys()', "fcfs.person_id('new')",
 	"fcfs.call('issue_coupon', '{\"coupon_id\": 2, \"user_id\": 40}')");
 for my $write (@writes)
 {
