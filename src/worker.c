@@ -253,7 +253,8 @@ static void
 heed_signals(void)
 {
 	if (ProcDiePending)
-		proc_exit(0); /* with no line in the log, as in the middle of a batch */
+		proc_exit(0);           /* with no line in the log, as in the middle of a batch */
+	QueryCancelPending = false; /* that was for a batch */
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
 	{

@@ -16,7 +16,7 @@ use Time::HiRes qw(usleep);
 our @EXPORT = qw(new_server world open_coupon start_pgbench acknowledged start_load stop_load history_holds
   load_goes_on logged start_proxy stop_proxy start_pooler
   claims wait_for_claims goes_on nothing_left kill_all_of sqlstate documented session ask answer
-  wait_until_blocked state_of preloaded memory_of stays_flat ALWAYS);
+  wait_until_blocked state_of worker_comes worker_goes worker_of in_log preloaded memory_of stays_flat ALWAYS);
 
 my @poolers;
 
@@ -391,6 +391,51 @@ sub wait_until_blocked
 	my ($node, $waiter, $holder) = @_;
 	$node->poll_query_until('postgres', "SELECT $holder->{pid} = ANY (pg_blocking_pids($waiter->{pid}))")
 	  or die "session $waiter->{pid} never waited for $holder->{pid}\n";
+}
+
+#
+# The background worker
+#
+
+use constant WORKER => "pg_stat_activity WHERE backend_type = 'pg_fcfs worker' AND datname";
+
+# The process that is the worker of a database; nothing if there is none.
+sub worker_of
+{
+	my ($node, $database) = @_;
+	return $node->safe_psql('postgres', "SELECT pid FROM ${\WORKER} = '$database'");
+}
+
+# Waits until a database has a worker (that is not process $other), and no more than one; returns its process.
+sub worker_comes
+{
+	my ($node, $database, $when, $other) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$other ||= 0;
+	ok($node->poll_query_until('postgres', "SELECT count(*) = 1 AND min(pid) <> $other FROM ${\WORKER} = '$database'"), "$when: $database has a worker");
+	return worker_of($node, $database);
+}
+
+sub worker_goes
+{
+	my ($node, $database, $when) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM ${\WORKER} = '$database'"), "$when: $database has no worker");
+	return;
+}
+
+# Waits until the server's log has so many lines that match; returns how many there are.
+sub in_log
+{
+	my ($node, $pattern, $wanted) = @_;
+	my $found;
+	for (1 .. 50 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		$found = () = slurp_file($node->logfile) =~ /$pattern/g;
+		last if $found >= ($wanted // 0);
+		usleep 20_000;
+	}
+	return $found;
 }
 
 #

@@ -1,0 +1,203 @@
+# What the background worker does: everything that is overdue, in batches, without
+# being in the way of callers, and whatever befalls one of its duties. It runs
+# functions of the extension, and nothing that others have planted.
+use strict;
+use warnings;
+use Fcfs;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+if (!preloaded())
+{
+	my $node = new_server('local', conf => 'fcfs.worker = on');
+	like($node->safe_psql('postgres', "SELECT ok, detail FROM fcfs.health() WHERE item = 'worker'"), qr/^f\|none/, 'not preloaded: there is no worker');
+	$node->stop;
+	done_testing();
+	exit;
+}
+
+my $node = new_server('duties', conf => "fcfs.worker_interval = '20ms'\n");
+my $worker;
+
+sub switch
+{
+	my ($state, $when) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$node->safe_psql('postgres', $_) for "ALTER SYSTEM SET fcfs.worker = $state", 'SELECT pg_reload_conf()';
+	return worker_goes($node, 'postgres', $when) if $state eq 'off';
+	$worker = worker_comes($node, 'postgres', $when);
+	return;
+}
+
+sub overdue_holds
+{
+	my ($count) = @_;
+	$node->safe_psql('postgres', "INSERT INTO fcfs.reservation (customer_id, amount, currency, expires_at) SELECT g, 0, 'USD', now() FROM generate_series(1, $count) g");
+	return;
+}
+
+sub becomes_true
+{
+	my ($query, $what) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok($node->poll_query_until('postgres', "SELECT $query"), $what);
+	return;
+}
+
+my $none_overdue = "NOT EXISTS (SELECT FROM fcfs.reservation WHERE status = 'held')";
+my $no_key = 'NOT EXISTS (SELECT FROM fcfs.idempotency)';
+my $old_key = "INSERT INTO fcfs.idempotency (function, person_id, key, arguments, code, created_at) "
+  . "SELECT 'reserve', 1, 'key ' || g, '', 'OK', now() - interval '2 days' FROM generate_series(1, 2500) g";
+
+#
+# Everything that is overdue
+#
+
+overdue_holds(1234);
+$node->safe_psql('postgres', $old_key);
+switch('on', 'begins');
+becomes_true($none_overdue, 'more holds than fit into a batch end');
+becomes_true($no_key, 'more old answers than fit into a batch go');
+is($node->safe_psql('postgres', "SELECT count(DISTINCT xmin::text) >= 12 FROM fcfs.reservation WHERE status = 'expired'"), 't', 'each batch is a transaction of its own');
+becomes_true("state = 'idle' FROM pg_stat_activity WHERE pid = $worker", 'it sleeps');
+my $lsn = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+my ($slept, $with_transaction) = (0, 0);
+while ($slept < 20)
+{
+	my ($idle, $holds) = split /\|/, $node->safe_psql('postgres',
+		"SELECT state = 'idle', xact_start IS NOT NULL OR backend_xmin IS NOT NULL OR backend_xid IS NOT NULL FROM pg_stat_activity WHERE pid = $worker");
+	$slept++ if $idle eq 't';
+	$with_transaction++ if $idle eq 't' && $holds eq 't';
+}
+is($with_transaction, 0, 'it has no transaction and no snapshot while it sleeps');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE pid = $worker AND locktype <> 'virtualxid' AND NOT fastpath AND mode <> 'AccessShareLock'"), 0, '... and no lock');
+nothing_left($node, 'everything is done');
+
+#
+# In nobody's way
+#
+
+my $session = session($node);
+$session->query_safe('BEGIN; LOCK TABLE fcfs.reservation IN ACCESS EXCLUSIVE MODE');
+switch('off', 'a table is locked');
+$node->safe_psql('postgres', $old_key);
+switch('on', 'a table is locked');
+becomes_true($no_key, 'what needs another table is done');
+$session->query_safe('ROLLBACK');
+overdue_holds(1);
+becomes_true($none_overdue, 'what needs the table is done when it is free');
+is(in_log($node, qr/ERROR:  canceling statement due to lock timeout/), 0, 'that it had to wait is no error');
+
+$session->query_safe("BEGIN; INSERT INTO fcfs.reservation (customer_id, amount, currency, expires_at) VALUES (7, 0, 'USD', now()); COMMIT; BEGIN; UPDATE fcfs.reservation SET amount = 1 WHERE customer_id = 7 AND status = 'held'");
+overdue_holds(5);
+becomes_true("count(*) <= 1 FROM fcfs.reservation WHERE status = 'held'", 'a row that somebody has locked is passed over');
+$session->query_safe('COMMIT');
+becomes_true($none_overdue, '... until it is free');
+
+#
+# Errors
+#
+
+$node->safe_psql('postgres', <<'END');
+CREATE SEQUENCE failures;
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('public.failures'); RAISE 'not today'; END $$;
+CREATE TRIGGER fail BEFORE UPDATE ON fcfs.reservation FOR EACH ROW EXECUTE FUNCTION fail();
+END
+switch('off', 'a duty fails');
+overdue_holds(3);
+$node->safe_psql('postgres', $old_key);
+switch('on', 'a duty fails');
+my $failing = $worker;
+becomes_true('last_value > 20 FROM failures', 'a duty that fails is tried again and again');
+becomes_true($no_key, '... and the others go on');
+is(in_log($node, qr/ERROR:  not today/), 1, '... it is logged once a minute');
+is(in_log($node, qr/pg_fcfs worker, expire_reservations\(\)/), 1, '... with the duty');
+like($node->safe_psql('postgres', "SELECT ok, detail FROM fcfs.health() WHERE item = 'worker'"), qr/^f\|process $worker: 1 of its duties failed/, '... and health() says so');
+$node->safe_psql('postgres', "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE 'neither tomorrow' USING ERRCODE = 'division_by_zero'; END \$\$");
+is(in_log($node, qr/ERROR:  neither tomorrow/, 1), 1, 'another kind of error is logged, too');
+$node->safe_psql('postgres', 'DROP TRIGGER fail ON fcfs.reservation');
+becomes_true($none_overdue, 'what failed is done when nothing is in the way any more');
+is(worker_of($node, 'postgres'), $failing, 'it was the same worker all the time');
+becomes_true("ok FROM fcfs.health() WHERE item = 'worker'", 'health() is content again');
+
+#
+# Nothing planted
+#
+
+$node->safe_psql('postgres', <<'END');
+CREATE ROLE mallory LOGIN;
+CREATE DATABASE planted OWNER mallory;
+END
+$node->safe_psql('planted', "CREATE EXTENSION pg_fcfs CASCADE; GRANT CREATE ON SCHEMA fcfs TO mallory; SELECT fcfs.grant_admin('mallory')");
+$worker = worker_comes($node, 'planted', 'a database that somebody else owns');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($worker)");
+$node->safe_psql('planted', <<'SQL', extra_params => [ '-U', 'mallory' ]);
+CREATE SCHEMA evil;
+CREATE TABLE evil.caught (what text);
+CREATE FUNCTION evil.note(text) RETURNS void LANGUAGE sql AS $$ INSERT INTO evil.caught VALUES ($1 || ' as ' || current_user) $$;
+CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT evil.note('clock_timestamp'); SELECT pg_catalog.now() $$;
+CREATE FUNCTION evil.lower_equal(timestamptz, timestamptz) RETURNS boolean LANGUAGE sql AS $$ SELECT evil.note('operator'); SELECT true $$;
+CREATE OPERATOR evil.<= (FUNCTION = evil.lower_equal, LEFTARG = timestamptz, RIGHTARG = timestamptz);
+CREATE OPERATOR evil.< (FUNCTION = evil.lower_equal, LEFTARG = timestamptz, RIGHTARG = timestamptz);
+DO $do$
+DECLARE
+    duty text;
+    place text;
+    type text;
+BEGIN
+    FOREACH duty IN ARRAY '{expire_reservations,expire_idempotency_keys,release_reserved_seats,pass_waitlists}'::text[] LOOP
+        FOR place, type IN VALUES ('evil', 'integer'), ('evil', 'bigint'), ('fcfs', 'bigint'), ('fcfs', 'smallint'), ('fcfs', 'VARIADIC integer[]') LOOP
+            EXECUTE format('CREATE FUNCTION %s.%s(%s) RETURNS integer LANGUAGE sql AS $$ SELECT evil.note(%L); SELECT 0 $$', place, duty, type, place || '.' || duty);
+        END LOOP;
+    END LOOP;
+END
+$do$;
+ALTER DATABASE planted SET search_path = evil, fcfs, pg_catalog;
+ALTER DATABASE planted SET default_transaction_isolation = 'serializable';
+ALTER DATABASE planted SET role = mallory;
+SQL
+# A function of the extension that is not its own any more, with another in its place.
+$node->safe_psql('planted', <<'END');
+SET ROLE NONE;
+ALTER EXTENSION pg_fcfs DROP FUNCTION fcfs.expire_idempotency_keys(integer);
+DROP FUNCTION fcfs.expire_idempotency_keys(integer);
+CREATE FUNCTION fcfs.expire_idempotency_keys(integer) RETURNS integer LANGUAGE sql AS $$ SELECT evil.note('replaced'); SELECT 0 $$;
+ALTER FUNCTION fcfs.expire_idempotency_keys(integer) OWNER TO mallory;
+END
+worker_comes($node, 'planted', 'with planted functions', $worker);
+$node->safe_psql('planted', "SET ROLE NONE; INSERT INTO fcfs.reservation (customer_id, amount, currency, expires_at) VALUES (1, 0, 'USD', now())");
+ok($node->poll_query_until('planted', "SELECT count(*) = 0 FROM fcfs.reservation WHERE status = 'held'"), 'it does what it is to do');
+is($node->safe_psql('planted', 'SET ROLE NONE; SELECT string_agg(what, E\'\n\') FROM evil.caught'), '', 'nothing planted was run');
+$node->safe_psql('postgres', 'DROP DATABASE planted');
+
+#
+# A load, while it works
+#
+
+my $load = start_load($node, connections => 6, seconds => 60);
+worker_comes($node, 'postgres', 'a load');
+load_goes_on($load, 'a worker under load');
+wait_for_claims($node, 300);
+overdue_holds(50);
+stop_load($load);
+becomes_true($none_overdue =~ s/'held'/'held' AND expires_at < now() - interval '1 second'/r, 'under load holds end');
+history_holds($load, 'a load and a worker');
+nothing_left($node, 'a load and a worker');
+
+# For ever: the worker does not grow.
+$worker = worker_of($node, 'postgres');
+my $private = sub { slurp_file("/proc/$worker/status") =~ /^RssAnon:\s+(\d+) kB/m or die "no RssAnon\n"; return $1 };
+my $rounds = sub {
+	for (1 .. shift)
+	{
+		overdue_holds(200);
+		$node->poll_query_until('postgres', "SELECT $none_overdue") or die;
+	}
+};
+$rounds->(20);
+my $before = $private->();
+$rounds->(60);
+cmp_ok($private->() - $before, '<', 512, 'after hundreds of batches it has grown by less than half a megabyte');
+is(worker_of($node, 'postgres'), $worker, '... and is the same');
+$node->stop;
+done_testing();
