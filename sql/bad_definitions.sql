@@ -39,8 +39,8 @@ SELECT test.said('UPDATE fcfs.prerequisite SET concurrent = false WHERE (course_
 SELECT test.said('INSERT INTO fcfs.prerequisite (course_id, required_course_id) VALUES (9, 1), (1, 9)');
 SELECT test.said('INSERT INTO fcfs.prerequisite (course_id, required_course_id) VALUES (9, 1)');
 \set ON_ERROR_STOP 0
-COPY fcfs.prerequisite (course_id, required_course_id) FROM STDIN;
-1	9
+COPY fcfs.prerequisite (course_id, required_course_id) FROM STDIN (DELIMITER '|');
+1|9
 \.
 -- One goes, and the other way round is none any more.
 SELECT test.said('DELETE FROM fcfs.prerequisite WHERE (course_id, required_course_id) = (9, 1)');

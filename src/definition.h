@@ -15,7 +15,7 @@
 #include "escrow.h"
 #include "table.h"
 
-#define DEFINITION_TABLES 3
+#define DEFINITION_TABLES 6
 
 /*
  * The definitions of one kind of pool, each a struct that the kind knows. In a

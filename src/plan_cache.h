@@ -11,7 +11,7 @@
 #include "executor/spi.h"
 #include "utils/snapshot.h"
 
-#define QUERY_MAX_ARGS 10
+#define QUERY_MAX_ARGS 16
 
 /* What the functions of the extension have for their search_path. */
 #define QUERY_SEARCH_PATH "pg_catalog, pg_temp"

@@ -218,6 +218,22 @@ pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts)
 	return found;
 }
 
+/* Waits for the pool's strict order: it is the caller's to the end of the transaction. */
+RefusalCode
+pool_wait_turn(const PoolKind *kind, int64 id)
+{
+	switch (lock_acquire((LockName){kind->escrow.lock_class, id}, ExclusiveLock))
+	{
+		case LOCK_GRANTED:
+			return REFUSAL_NONE;
+		case LOCK_CROWDED:
+			return REFUSAL_TOO_MANY_WAITERS;
+		case LOCK_TIMED_OUT:
+			break;
+	}
+	return REFUSAL_LOCK_TIMEOUT;
+}
+
 /*
  * Takes units for a row that the caller writes next. With strict_order the
  * pool is the caller's to the end of the transaction.
@@ -230,15 +246,10 @@ pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool strict_order, int6
 
 	if (strict_order)
 	{
-		switch (lock_acquire((LockName){kind->escrow.lock_class, id}, ExclusiveLock))
-		{
-			case LOCK_GRANTED:
-				break;
-			case LOCK_CROWDED:
-				return REFUSAL_TOO_MANY_WAITERS;
-			case LOCK_TIMED_OUT:
-				return REFUSAL_LOCK_TIMEOUT;
-		}
+		RefusalCode refused = pool_wait_turn(kind, id);
+
+		if (refused != REFUSAL_NONE)
+			return refused;
 	}
 	answer = escrow_take(entry, units, arrival);
 	if (answer == ESCROW_OK)

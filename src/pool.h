@@ -78,6 +78,7 @@ extern PoolKind *pool_kinds_of(Oid relation, bool claims, PoolKind *previous);
 extern void pool_check_table(Oid relation, bool claims);
 extern RefusalCode pool_refusal(const PoolKind *kind, EscrowAnswer answer);
 extern RefusalCode pool_pin(PoolKind *kind, int64 id, EscrowEntry **entry);
+extern RefusalCode pool_wait_turn(const PoolKind *kind, int64 id);
 extern RefusalCode pool_claim(PoolKind *kind, EscrowEntry *entry, int64 id, bool strict_order,
 							  int64 units, int64 *arrival);
 extern bool pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts);

@@ -28,6 +28,12 @@ REFUSAL(COUPON_CLOSED, 4009, 400, false, "the coupon is no longer issued", NULL)
 REFUSAL(QUANTITY_LIMIT_EXCEEDED, 4010, 400, false, "the limit for one customer would be exceeded",
 		"Ask for fewer units.")
 REFUSAL(CURRENCY_MISMATCH, 4011, 400, false, "currencies do not match", NULL)
+REFUSAL(CREDIT_MINIMUM_NOT_MET, 4012, 400, false, "the credits would fall below the minimum",
+		"Add another section in the same change.")
+REFUSAL(COREQUISITE_NOT_MET, 4013, 400, false, "a corequisite is not met",
+		"Take both in one change.")
+REFUSAL(CREDITS_OUT_OF_RANGE, 4014, 400, false, "the section cannot be taken for so many credits",
+		NULL)
 
 /* 402 */
 REFUSAL(INSUFFICIENT_BALANCE, 4021, 402, false, "the balance does not suffice",
@@ -50,9 +56,11 @@ REFUSAL(ACCOUNT_NOT_FOUND, 4049, 404, false, "there is no such account", NULL)
 REFUSAL(PAYMENT_NOT_FOUND, 4050, 404, false, "there is no such payment", NULL)
 REFUSAL(QUEUE_NOT_FOUND, 4051, 404, false, "there is no such queue", NULL)
 REFUSAL(TICKET_NOT_FOUND, 4052, 404, false, "there is no such ticket", NULL)
+REFUSAL(NOT_WAITLISTED, 4053, 404, false, "the student is not on the wait list of this section",
+		NULL)
 
 /* 409: the state of things does not allow it */
-REFUSAL(COURSE_FULL, 4091, 409, false, "the section is full", NULL)
+REFUSAL(COURSE_FULL, 4091, 409, false, "the section is full", "Join its wait list, if it has one.")
 REFUSAL(WAITLIST_FULL, 4092, 409, false, "the wait list is full", NULL)
 REFUSAL(ALREADY_ENROLLED, 4093, 409, false, "the student is already enrolled in this course", NULL)
 REFUSAL(SCHEDULE_CONFLICT, 4094, 409, false, "the timetable would overlap",
@@ -69,6 +77,9 @@ REFUSAL(PAYMENT_NOT_PENDING, 4102, 409, false, "the payment is not pending", NUL
 REFUSAL(REFUND_EXCEEDS_PAYMENT, 4103, 409, false, "the refund would exceed the payment", NULL)
 REFUSAL(IDEMPOTENCY_KEY_IN_USE, 4104, 409, true,
 		"a call with this idempotency key is still running", "Try again later with the same key.")
+REFUSAL(ALREADY_WAITLISTED, 4105, 409, false,
+		"the student is already on the wait list of this section",
+		"Leave it first, or wait for a seat.")
 
 /* 410 */
 REFUSAL(RESERVATION_EXPIRED, 4110, 410, false, "the reservation has expired", "Reserve again.")

@@ -12,11 +12,11 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 
-#include "enrollment.h"
+#include "override.h"
 #include "pool.h"
 #include "reserved_seats.h"
+#include "section.h"
 
 /* Columns of a claim, after the pool's. */
 #define CLAIM_STATUS 1
@@ -32,26 +32,14 @@ claim_status_is(const PoolKind *kind, HeapTuple row, TupleDesc desc, const char 
 						status);
 }
 
-/* Does an override hold that lets it pass over the capacity? */
+/* Does it pass over the capacity? */
 static bool
 claim_is_extra(const PoolKind *kind, HeapTuple row, TupleDesc desc)
 {
 	bool isnull;
-	ArrayType *rules = DatumGetArrayTypeP(
-		heap_getattr(row, kind->claim_attributes[CLAIM_OVERRIDE], desc, &isnull));
-	Datum *rule;
-	bool *nulls;
-	int count;
 
-	if (ARR_NDIM(rules) == 0)
-		return false;
-	deconstruct_array(rules, TEXTOID, -1, false, TYPALIGN_INT, &rule, &nulls, &count);
-	for (int i = 0; i < count; i++)
-	{
-		if (!nulls[i] && pool_text_is(rule[i], "capacity"))
-			return true;
-	}
-	return false;
+	return override_has_capacity(
+		heap_getattr(row, kind->claim_attributes[CLAIM_OVERRIDE], desc, &isnull));
 }
 
 /* Is it somebody who sits on one of the seats? */
@@ -88,7 +76,8 @@ PoolKind section_pool = {
 	.not_found = REFUSAL_COURSE_NOT_FOUND,
 	.sold_out = REFUSAL_COURSE_FULL,
 	.claim_columns = {"section_id", "status", "override", "reserved_seats_id"},
-	.definition = {"term_id", "course_id", "schedule", "strict_order", "cross_list_id"},
+	.definition = {"term_id", "course_id", "schedule", "strict_order", "cross_list_id",
+				   "waitlist_capacity", "min_credits", "max_credits", "cancelled_at"},
 	.load = {"SELECT coalesce(s.capacity::bigint, 4611686018427387904)"
 			 " - coalesce((SELECT sum(r.capacity) FROM fcfs.reserved_seats r"
 			 " WHERE r.section_id = s.id), 0),"

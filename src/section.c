@@ -21,142 +21,9 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "definition.h"
-#include "enrollment.h"
 #include "pool.h"
+#include "section.h"
 #include "trigger.h"
-
-/* The definition ----------------------------------------------------------------- */
-
-typedef enum SectionColumn
-{
-	SECTION_ID,
-	SECTION_TERM_ID,
-	SECTION_COURSE_ID,
-	SECTION_STRICT_ORDER,
-	SECTION_SCHEDULE,
-	SECTION_CROSS_LIST_ID
-} SectionColumn;
-
-static Table sections = {
-	.name = "section",
-	.columns = {"id", "term_id", "course_id", "strict_order", "schedule", "cross_list_id"},
-	.types = {INT8OID, INT8OID, INT8OID, BOOLOID, TSTZMULTIRANGEOID, INT8OID},
-	.indexes = {"section_pkey"}};
-
-typedef enum TermColumn
-{
-	TERM_ID,
-	TERM_TIME_ZONE,
-	TERM_ENROLL_OPENS_AT,
-	TERM_ENROLL_CLOSES_AT,
-	TERM_STARTS_ON,
-	TERM_CANCEL_DAYS,
-	TERM_MAX_CREDITS,
-	TERM_RETAKE_CUTOFF
-} TermColumn;
-
-static Table terms = {.name = "term",
-					  .columns = {"id", "time_zone", "enroll_opens_at", "enroll_closes_at",
-								  "starts_on", "cancel_days", "max_credits", "retake_cutoff"},
-					  .types = {INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, DATEOID, INT4OID,
-								NUMERICOID, NUMERICOID},
-					  .indexes = {"term_pkey"}};
-
-typedef enum CourseColumn
-{
-	COURSE_ID,
-	COURSE_CREDITS
-} CourseColumn;
-
-static Table courses = {.name = "course",
-						.columns = {"id", "credits"},
-						.types = {INT8OID, NUMERICOID},
-						.indexes = {"course_pkey"}};
-
-static bool
-load_section(SectionDefinition *section, int64 id, Snapshot snapshot, MemoryContext context)
-{
-	TableRead read;
-	bool found = table_read_by_id(&read, &sections, 0, id, snapshot);
-	bool isnull;
-
-	if (found)
-	{
-		section->term_id = table_read_int64(&read, SECTION_TERM_ID);
-		section->course_id = table_read_int64(&read, SECTION_COURSE_ID);
-		section->strict_order =
-			DatumGetBool(table_read_value(&read, SECTION_STRICT_ORDER, &isnull));
-		section->cross_list_id =
-			DatumGetInt64(table_read_value(&read, SECTION_CROSS_LIST_ID, &isnull));
-		section->has_cross_list = !isnull;
-		section->schedule =
-			definition_copy(table_read_value(&read, SECTION_SCHEDULE, &isnull), context);
-	}
-	table_read_end(&read);
-	return found;
-}
-
-static bool
-load_term(SectionDefinition *section, Snapshot snapshot, MemoryContext context)
-{
-	TableRead read;
-	bool found = table_read_by_id(&read, &terms, 0, section->term_id, snapshot);
-	bool isnull;
-
-	if (found)
-	{
-		Datum cutoff = table_read_value(&read, TERM_RETAKE_CUTOFF, &isnull);
-
-		section->retake_is_bounded = !isnull;
-		section->retake_cutoff = isnull ? (Datum) 0 : definition_copy(cutoff, context);
-		section->enroll_opens_at =
-			DatumGetTimestampTz(table_read_value(&read, TERM_ENROLL_OPENS_AT, &isnull));
-		section->enroll_closes_at =
-			DatumGetTimestampTz(table_read_value(&read, TERM_ENROLL_CLOSES_AT, &isnull));
-		section->max_credits =
-			definition_copy(table_read_value(&read, TERM_MAX_CREDITS, &isnull), context);
-		section->time_zone =
-			definition_copy(table_read_value(&read, TERM_TIME_ZONE, &isnull), context);
-		section->last_day = DatumGetDateADT(table_read_value(&read, TERM_STARTS_ON, &isnull)) -
-							DatumGetInt32(table_read_value(&read, TERM_CANCEL_DAYS, &isnull));
-	}
-	table_read_end(&read);
-	return found;
-}
-
-static bool
-load_course(SectionDefinition *section, Snapshot snapshot, MemoryContext context)
-{
-	TableRead read;
-	bool found = table_read_by_id(&read, &courses, 0, section->course_id, snapshot);
-	bool isnull;
-
-	if (found)
-		section->credits =
-			definition_copy(table_read_value(&read, COURSE_CREDITS, &isnull), context);
-	table_read_end(&read);
-	return found;
-}
-
-static bool
-load_definition(void *definition, int64 id, Snapshot snapshot, MemoryContext context)
-{
-	return load_section(definition, id, snapshot, context) &&
-		   load_term(definition, snapshot, context) && load_course(definition, snapshot, context);
-}
-
-static DefinitionKind section_definitions = {.tables = {&sections, &terms, &courses},
-											 .size = sizeof(SectionDefinition),
-											 .load = load_definition};
-
-/* The definition of a pinned section; NULL if it, or its course, is gone by our
- * own doing. */
-const SectionDefinition *
-section_definition(EscrowEntry *entry, int64 section_id)
-{
-	return definition_get(&section_definitions, entry, section_id);
-}
 
 static bool
 same_value(Datum a, Datum b)
@@ -218,7 +85,7 @@ fill_cross_list(RowFill *fill, const SectionDefinition *section, int64 section_i
 {
 	bool isnull;
 
-	if (section->has_cross_list)
+	if (section->is_cross_listed)
 		fill_id(fill, "cross_list_id", section->cross_list_id, section_id);
 	else
 	{

@@ -59,6 +59,17 @@ static Table grades = {.name = "grade",
 					   .types = {INT8OID, INT8OID, NUMERICOID},
 					   .indexes = {"grade_pkey"}};
 
+typedef enum MemberColumn
+{
+	MEMBER_STUDENT_ID,
+	MEMBER_GROUP_ID
+} MemberColumn;
+
+static Table members = {.name = "student_group_member",
+						.columns = {"student_id", "student_group_id"},
+						.types = {INT8OID, INT8OID},
+						.indexes = {"student_group_member_pkey"}};
+
 /* The student with that id; false if there is none. */
 bool
 student_find(Student *student, int64 id, Snapshot snapshot)
@@ -67,6 +78,7 @@ student_find(Student *student, int64 id, Snapshot snapshot)
 	bool found = table_read_by_id(&read, &students, 0, id, snapshot);
 	bool isnull;
 
+	*student = (Student){0};
 	if (found)
 	{
 		Datum limit = table_read_value(&read, STUDENT_MAX_CREDITS, &isnull);
@@ -79,22 +91,63 @@ student_find(Student *student, int64 id, Snapshot snapshot)
 	return found;
 }
 
-/* Has the student a grade of that many points, or more, in a course? */
-bool
-student_has_points(const Student *student, int64 course_id, Datum points, Snapshot snapshot)
+/* The student's grades in a course: how many, and the best. */
+StudentGrades
+student_grades(const Student *student, int64 course_id, Snapshot snapshot)
 {
 	static const int columns[] = {GRADE_STUDENT_ID, GRADE_COURSE_ID};
 	Datum keys[] = {Int64GetDatum(student->id), Int64GetDatum(course_id)};
+	StudentGrades found = {0};
 	TableRead read;
-	bool has = false;
 	bool isnull;
 
 	table_read_begin(&read, &grades, 0, snapshot, lengthof(keys), columns, keys);
-	while (!has && table_read_next(&read))
-		has = DatumGetBool(DirectFunctionCall2(
-			numeric_ge, table_read_value(&read, GRADE_POINTS, &isnull), points));
+	while (table_read_next(&read))
+	{
+		Datum points = table_read_value(&read, GRADE_POINTS, &isnull);
+
+		if (found.count++ == 0 || DatumGetBool(DirectFunctionCall2(numeric_gt, points, found.best)))
+			found.best = PointerGetDatum(PG_DETOAST_DATUM_COPY(points));
+	}
 	table_read_end(&read);
-	return has;
+	return found;
+}
+
+/* Reads which groups the student is in. */
+static void
+read_groups(Student *student, Snapshot snapshot)
+{
+	static const int columns[] = {MEMBER_STUDENT_ID};
+	Datum key = Int64GetDatum(student->id);
+	int room = 8;
+	TableRead read;
+
+	student->groups = palloc(room * sizeof(int64));
+	table_read_begin(&read, &members, 0, snapshot, lengthof(columns), columns, &key);
+	while (table_read_next(&read))
+	{
+		if (student->group_count == room)
+		{
+			room *= 2;
+			student->groups = repalloc(student->groups, room * sizeof(int64));
+		}
+		student->groups[student->group_count++] = table_read_int64(&read, MEMBER_GROUP_ID);
+	}
+	table_read_end(&read);
+}
+
+/* Is the student in a group? All are read at once, the first time. */
+bool
+student_in_group(Student *student, int64 group_id, Snapshot snapshot)
+{
+	if (student->groups == NULL)
+		read_groups(student, snapshot);
+	for (int i = 0; i < student->group_count; i++)
+	{
+		if (student->groups[i] == group_id)
+			return true;
+	}
+	return false;
 }
 
 /* Leaving ------------------------------------------------------------------------------ */

@@ -15,10 +15,18 @@ typedef struct Student
 	int64 id;
 	bool has_limit;
 	Datum max_credits; /* numeric, if there is a limit of their own */
+	int group_count;
+	int64 *groups; /* NULL until somebody asks */
 } Student;
 
+typedef struct StudentGrades
+{
+	int count;
+	Datum best; /* numeric, if there are any */
+} StudentGrades;
+
 extern bool student_find(Student *student, int64 id, Snapshot snapshot);
-extern bool student_has_points(const Student *student, int64 course_id, Datum points,
-							   Snapshot snapshot);
+extern StudentGrades student_grades(const Student *student, int64 course_id, Snapshot snapshot);
+extern bool student_in_group(Student *student, int64 group_id, Snapshot snapshot);
 
 #endif /* FCFS_STUDENT_H */

@@ -14,10 +14,10 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
-#define TABLE_COLUMNS 10
-#define TABLE_INDEXES 2
+#define TABLE_COLUMNS 16
+#define TABLE_INDEXES 4
 #define TABLE_KEYS 3
-#define TABLE_REFERENCES 2
+#define TABLE_REFERENCES 4
 
 struct TableWriter;
 

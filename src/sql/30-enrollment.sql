@@ -50,7 +50,7 @@ CREATE TABLE fcfs.prerequisite (
     PRIMARY KEY (course_id, required_course_id),
     CONSTRAINT prerequisite_of_another CHECK (course_id <> required_course_id)
 );
-CREATE INDEX prerequisite_required ON fcfs.prerequisite (required_course_id);
+CREATE INDEX prerequisite_required ON fcfs.prerequisite (required_course_id, course_id);
 COMMENT ON TABLE fcfs.prerequisite IS
     'What must have been taken before a course: every one of its rows must be met, by a best grade of min_points or more (NULL: by any grade). A concurrent one is a corequisite: it is also met by an enrollment in the same term. Only corequisites may go round in a circle.';
 
@@ -214,6 +214,17 @@ SELECT id, student_id, section_id, term_id, course_id, credits, status, reserved
 FROM fcfs.enrollment;
 COMMENT ON VIEW fcfs.enrollment_summary IS
     'Enrollments without their schedule: what enroll(), cancel_enrollment() and the like return.';
+
+CREATE VIEW fcfs.timetable AS
+SELECT
+    s.id,
+    coalesce(array_agg(e.section_id ORDER BY e.section_id) FILTER (WHERE e.id IS NOT NULL), '{}') AS section_ids,
+    coalesce(sum(e.credits), 0) AS credits
+FROM fcfs.student s
+LEFT JOIN fcfs.enrollment e ON e.student_id = s.id AND e.status = 'enrolled'
+GROUP BY s.id;
+COMMENT ON VIEW fcfs.timetable IS
+    'The sections that a student, by id, is enrolled in, and their credits, over all terms: what change_schedule() returns.';
 
 -- Calendar ----------------------------------------------------------------
 
@@ -438,3 +449,11 @@ IS 'Enrols a student in a section: judges the window, duplicates, retake, credit
 OPERATION cancel_enrollment(student_id bigint, section_id bigint, idempotency_key text DEFAULT NULL)
 RETURNS fcfs.enrollment_summary
 IS 'Cancels a student''s enrollment in a section, up to the deadline of the term, and gives the seat back when the transaction commits.';
+
+OPERATION swap_enrollment(student_id bigint, from_section_id bigint, to_section_id bigint, idempotency_key text DEFAULT NULL, credits numeric DEFAULT NULL)
+RETURNS fcfs.enrollment_summary
+IS 'Gives up one section for another, at once or not at all: what is given up does not conflict and its credits do not count. Returns the new enrollment.';
+
+OPERATION change_schedule(student_id bigint, drop_ids bigint[], add_ids bigint[], idempotency_key text DEFAULT NULL, credits numeric[] DEFAULT NULL)
+RETURNS fcfs.timetable
+IS 'Gives up some sections and adds others (500 at most of each), at once or not at all, judged by the timetable that comes of it. credits, where given, are those of add_ids, one by one. The answer has the id of the student.';

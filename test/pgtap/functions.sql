@@ -7,6 +7,8 @@ CREATE TEMPORARY TABLE operation (name text, arguments text, result text, identi
 INSERT INTO operation (name, arguments, result) VALUES
     ('enroll', 'student_id bigint, section_id bigint, KEY, credits numeric DEFAULT NULL::numeric', 'fcfs.enrollment_summary'),
     ('cancel_enrollment', 'student_id bigint, section_id bigint, KEY', 'fcfs.enrollment_summary'),
+    ('swap_enrollment', 'student_id bigint, from_section_id bigint, to_section_id bigint, KEY, credits numeric DEFAULT NULL::numeric', 'fcfs.enrollment_summary'),
+    ('change_schedule', 'student_id bigint, drop_ids bigint[], add_ids bigint[], KEY, credits numeric[] DEFAULT NULL::numeric[]', 'fcfs.timetable'),
     ('reserve', 'customer_id bigint, item_id bigint, quantity integer DEFAULT 1, KEY', 'fcfs.reservation'),
     ('confirm_reservation', 'reservation_id bigint, KEY', 'fcfs.reservation'),
     ('cancel_reservation', 'reservation_id bigint, KEY', 'fcfs.reservation'),

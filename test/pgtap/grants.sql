@@ -57,7 +57,7 @@ CREATE TEMPORARY TABLE may (role name, function text);
 INSERT INTO may
 SELECT role, face || function
 FROM unnest('{tap_app,tap_admin}'::name[]) AS role, unnest('{"",try_}'::text[]) AS face,
-    unnest('{enroll,cancel_enrollment,reserve,confirm_reservation,cancel_reservation,issue_coupon}'::text[]) AS function
+    unnest('{enroll,cancel_enrollment,swap_enrollment,change_schedule,reserve,confirm_reservation,cancel_reservation,issue_coupon}'::text[]) AS function
 UNION ALL
 SELECT role, unnest('{call,person_id}'::text[]) FROM unnest('{tap_app,tap_admin}'::name[]) AS role
 UNION ALL

@@ -4,7 +4,7 @@ SET LOCAL search_path = public;
 SELECT no_plan();
 
 SELECT tables_are('fcfs', '{person,idempotency,term,student,course,prerequisite,student_group,student_group_member,enrollment_wave,cross_list,section,reserved_seats,permission_override,meeting,grade,enrollment,event,item,reservation,reservation_line,coupon,coupon_issue}'::name[]);
-SELECT views_are('fcfs', '{enrollment_summary,stat_pools}'::name[]);
+SELECT views_are('fcfs', '{enrollment_summary,timetable,stat_pools}'::name[]);
 
 -- Columns, with their types; a column less or of another type breaks a client.
 CREATE TEMPORARY TABLE wanted (relation text, columns text);
@@ -24,6 +24,7 @@ INSERT INTO wanted VALUES
     ('grade', 'student_id bigint, course_id bigint, term_id bigint, points numeric(5,2)'),
     ('enrollment', 'id bigint, student_id bigint, section_id bigint, term_id bigint, course_id bigint, credits numeric(4,1), schedule tstzmultirange, status text, cross_list_id bigint, reserved_seats_id bigint, swap_section_id bigint, override text[], arrived_at timestamp with time zone, ended_at timestamp with time zone'),
     ('enrollment_summary', 'id bigint, student_id bigint, section_id bigint, term_id bigint, course_id bigint, credits numeric(4,1), status text, reserved_seats_id bigint, override text[], arrived_at timestamp with time zone, ended_at timestamp with time zone'),
+    ('timetable', 'id bigint, section_ids bigint[], credits numeric'),
     ('event', 'id bigint, code text, title text, starts_at timestamp with time zone, time_zone text, sale_opens_at timestamp with time zone, sale_closes_at timestamp with time zone, hold_for interval, max_per_customer integer'),
     ('item', 'id bigint, event_id bigint, code text, title text, stock bigint, price bigint, currency fcfs.currency, strict_order boolean'),
     ('reservation', 'id bigint, customer_id bigint, event_id bigint, status text, amount bigint, currency fcfs.currency, arrived_at timestamp with time zone, expires_at timestamp with time zone, ended_at timestamp with time zone'),

@@ -1,0 +1,415 @@
+/*
+ * seat_claim.c
+ *
+ * The last rule about a change of a timetable: is there a seat? An enrollment
+ * takes a seat of its section, or one that is reserved for a group of the student's,
+ * and one of the section's cross list.
+ *
+ * What a change gives up in a cross list it may have again; else a seat is taken
+ * before anything is written, so that a refusal has nothing to undo but takes: with
+ * more than one of them they are made in a subtransaction.
+ *
+ * Nobody who comes new takes a seat while somebody is in line for the section; one
+ * that is reserved only while one of its group is.
+ *
+ * Locks: turns of sections with strict order, then pins of lines, reserved seats and
+ * cross lists, each by id.
+ *
+ * Accepted: a student whose group has reserved seats looks at those first, and then at
+ * the open ones. That none is left is certain of each, at a moment of its own.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+
+#include "pool.h"
+#include "schedule_change.h"
+#include "subtransaction.h"
+
+typedef struct SeatClaim
+{
+	ScheduleChange *change;
+	Snapshot snapshot;
+	ScheduleAdd **order; /* the additions, by section */
+	bool undoable;       /* it runs in a subtransaction */
+
+	/* why there is none, and for which */
+	RefusalCode refused;
+	ScheduleAdd *refused_add;
+} SeatClaim;
+
+/* Does an administrator let the student in without a seat? */
+static bool
+needs_no_seat(const ScheduleAdd *add)
+{
+	return (add->overridden & (1U << OVERRIDE_CAPACITY)) != 0;
+}
+
+/* Does the addition take over the seat of a cross list that is given up? */
+static bool
+takes_over(const Timetable *timetable, const ScheduleAdd *add)
+{
+	int given = 0;
+
+	if (!add->section->is_cross_listed)
+		return false;
+	for (int i = 0; i < timetable->drop_count; i++)
+	{
+		const FoundEnrollment *enrollment = &timetable->drops[i].enrollment;
+
+		given += enrollment->takes_seat && enrollment->cross_list_id == add->section->cross_list_id;
+	}
+	/* Additions before this one come first. */
+	for (const ScheduleAdd *other = timetable->adds; other < add; other++)
+		given -= other->section->is_cross_listed && !needs_no_seat(other) &&
+				 other->section->cross_list_id == add->section->cross_list_id;
+	return given > 0;
+}
+
+/* Pinning ------------------------------------------------------------------------------ */
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64 left = *(const int64 *) a;
+	int64 right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+static RefusalCode
+pin_sorted(PoolKind *kind, int64 *ids, int count)
+{
+	RefusalCode refused = REFUSAL_NONE;
+	EscrowEntry *entry;
+
+	qsort(ids, count, sizeof(int64), compare_ids);
+	for (int i = 0; i < count && refused == REFUSAL_NONE; i++)
+		refused = pool_pin(kind, ids[i], &entry);
+	return refused;
+}
+
+/* Lines of what is added, and of what is given up, whose seats are passed on. */
+static RefusalCode
+pin_lines(const Timetable *timetable)
+{
+	int64 *ids = palloc((timetable->drop_count + timetable->add_count) * sizeof(int64));
+	int count = 0;
+
+	for (int i = 0; i < timetable->drop_count; i++)
+	{
+		if (timetable->drops[i].section->has_line)
+			ids[count++] = timetable->drops[i].section_id;
+	}
+	for (int i = 0; i < timetable->add_count; i++)
+	{
+		if (timetable->adds[i].section->has_line)
+			ids[count++] = timetable->adds[i].section_id;
+	}
+	return pin_sorted(&waitlist_pool, ids, count);
+}
+
+static RefusalCode
+pin_reserved_seats(const Timetable *timetable)
+{
+	int room = timetable->drop_count;
+	int count = 0;
+	int64 *ids;
+
+	for (int i = 0; i < timetable->add_count; i++)
+		room += timetable->adds[i].section->reservation_count;
+	ids = palloc(room * sizeof(int64));
+	for (int i = 0; i < timetable->drop_count; i++)
+	{
+		if (timetable->drops[i].enrollment.reserved_seats_id != 0)
+			ids[count++] = timetable->drops[i].enrollment.reserved_seats_id;
+	}
+	for (int i = 0; i < timetable->add_count; i++)
+	{
+		const SectionDefinition *section = timetable->adds[i].section;
+
+		for (int j = 0; j < section->reservation_count; j++)
+			ids[count++] = section->reservations[j].id;
+	}
+	return pin_sorted(&reserved_seats_pool, ids, count);
+}
+
+static RefusalCode
+pin_cross_lists(const Timetable *timetable)
+{
+	int64 *ids = palloc((timetable->drop_count + timetable->add_count) * sizeof(int64));
+	int count = 0;
+
+	for (int i = 0; i < timetable->drop_count; i++)
+	{
+		if (timetable->drops[i].enrollment.cross_list_id != 0)
+			ids[count++] = timetable->drops[i].enrollment.cross_list_id;
+	}
+	for (int i = 0; i < timetable->add_count; i++)
+	{
+		if (timetable->adds[i].section->is_cross_listed)
+			ids[count++] = timetable->adds[i].section->cross_list_id;
+	}
+	return pin_sorted(&cross_list_pool, ids, count);
+}
+
+/* Whoever passes seats on waits for nobody's turn. */
+static RefusalCode
+wait_for_turns(SeatClaim *claim)
+{
+	RefusalCode refused = REFUSAL_NONE;
+
+	for (int i = 0; i < claim->change->timetable.add_count && refused == REFUSAL_NONE; i++)
+	{
+		if (claim->order[i]->section->strict_order && !claim->change->passing_on)
+			refused = pool_wait_turn(&section_pool, claim->order[i]->section_id);
+	}
+	return refused;
+}
+
+static RefusalCode
+pin_all(SeatClaim *claim)
+{
+	const Timetable *timetable = &claim->change->timetable;
+	RefusalCode refused = wait_for_turns(claim);
+
+	if (refused == REFUSAL_NONE)
+		refused = pin_lines(timetable);
+	if (refused == REFUSAL_NONE)
+		refused = pin_reserved_seats(timetable);
+	if (refused == REFUSAL_NONE)
+		refused = pin_cross_lists(timetable);
+	return refused;
+}
+
+/* The line ----------------------------------------------------------------------------- */
+
+static CachedQuery find_waiting_member = {
+	"SELECT 1 FROM fcfs.enrollment e JOIN fcfs.student_group_member m ON m.student_id = "
+	"e.student_id WHERE e.section_id = $1 AND e.status = 'waitlisted' AND m.student_group_id = $2",
+	2,
+	{INT8OID, INT8OID},
+	NULL,
+	0};
+
+/* Is somebody in line who could take one of these reserved seats? */
+static bool
+member_is_waiting(const ScheduleAdd *add, int64 group_id)
+{
+	Datum values[2] = {Int64GetDatum(add->section_id), Int64GetDatum(group_id)};
+
+	return query_read(&find_waiting_member, values, NULL, 1) > 0;
+}
+
+/* Is anybody in line for the section, whom one who comes new must let go first? */
+static RefusalCode
+look_at_line(const SeatClaim *claim, const ScheduleAdd *add, bool *waiting)
+{
+	EscrowEntry *line;
+	EscrowAnswer answer;
+	bool unclaimed;
+
+	*waiting = false;
+	if (claim->change->passing_on || !add->section->has_line)
+		return REFUSAL_NONE;
+	line = pool_pin_or_raise(&waitlist_pool, add->section_id);
+	answer = escrow_wait_unclaimed(line, &unclaimed);
+	*waiting = answer == ESCROW_OK && !unclaimed;
+	return pool_refusal(&waitlist_pool, answer);
+}
+
+/* Seats ---------------------------------------------------------------------------------- */
+
+static RefusalCode
+take(const SeatClaim *claim, PoolKind *kind, EscrowEntry *entry, bool at_once)
+{
+	EscrowAnswer answer = at_once || claim->change->passing_on ? escrow_take_now(entry, 1)
+															   : escrow_take(entry, 1, NULL);
+
+	if (answer == ESCROW_OK)
+		escrow_prepay(entry, 1);
+	return pool_refusal(kind, answer);
+}
+
+/* Takes one that is reserved for a group of the student's. */
+static RefusalCode
+take_reserved(const SeatClaim *claim, ScheduleAdd *add, bool waiting, bool at_once)
+{
+	const SectionDefinition *section = add->section;
+	RefusalCode refused = REFUSAL_COURSE_FULL;
+
+	for (int i = 0; i < section->reservation_count && refused == REFUSAL_COURSE_FULL; i++)
+	{
+		const SeatReservation *reserved = &section->reservations[i];
+		EscrowEntry *entry;
+
+		if (!student_in_group(&claim->change->student, reserved->group_id, claim->snapshot) ||
+			(waiting && member_is_waiting(add, reserved->group_id)))
+			continue;
+		entry = pool_pin_or_raise(&reserved_seats_pool, reserved->id);
+		refused = take(claim, &reserved_seats_pool, entry, at_once);
+		if (refused != REFUSAL_NONE)
+			continue;
+		add->seat = entry;
+		add->reserved_seats_id = reserved->id;
+	}
+	return refused;
+}
+
+static RefusalCode
+take_open(const SeatClaim *claim, ScheduleAdd *add, bool waiting, bool at_once)
+{
+	RefusalCode refused =
+		waiting ? REFUSAL_COURSE_FULL : take(claim, &section_pool, add->entry, at_once);
+
+	if (refused == REFUSAL_NONE)
+		add->seat = add->entry;
+	return refused;
+}
+
+/* At once where there is one, of whatever kind; else by waiting for what is uncertain. */
+static RefusalCode
+take_seat(const SeatClaim *claim, ScheduleAdd *add)
+{
+	bool waiting;
+	RefusalCode refused = look_at_line(claim, add, &waiting);
+
+	if (refused != REFUSAL_NONE)
+		return refused;
+	if (add->section->reservation_count == 0)
+		return take_open(claim, add, waiting, false);
+	refused = take_reserved(claim, add, waiting, true);
+	if (refused == REFUSAL_COURSE_FULL)
+		refused = take_open(claim, add, waiting, true);
+	if (refused == REFUSAL_COURSE_FULL)
+		refused = take_reserved(claim, add, waiting, false);
+	if (refused == REFUSAL_COURSE_FULL)
+		refused = take_open(claim, add, waiting, false);
+	return refused;
+}
+
+static RefusalCode
+take_shared_seat(const SeatClaim *claim, ScheduleAdd *add)
+{
+	EscrowEntry *entry;
+	RefusalCode refused;
+
+	if (!add->section->is_cross_listed || takes_over(&claim->change->timetable, add))
+		return REFUSAL_NONE;
+	entry = pool_pin_or_raise(&cross_list_pool, add->section->cross_list_id);
+	refused = take(claim, &cross_list_pool, entry, false);
+	if (refused == REFUSAL_NONE)
+		add->shared_seat = entry;
+	return refused;
+}
+
+/* Takes all seats; false if one is not to be had. */
+static bool
+take_all(SeatClaim *claim)
+{
+	claim->refused = pin_all(claim);
+	for (int i = 0; i < claim->change->timetable.add_count && claim->refused == REFUSAL_NONE; i++)
+	{
+		ScheduleAdd *add = claim->order[i];
+
+		add->seat = add->shared_seat = NULL;
+		add->reserved_seats_id = 0;
+		if (needs_no_seat(add))
+			continue;
+		claim->refused_add = add;
+		claim->refused = take_seat(claim, add);
+		if (claim->refused == REFUSAL_NONE)
+			claim->refused = take_shared_seat(claim, add);
+	}
+	return claim->refused == REFUSAL_NONE;
+}
+
+/* Has an order of locks of its own: what was undone may be locked again. */
+static bool
+claim_undoably(void *state)
+{
+	SeatClaim *claim = state;
+	LockCall locks;
+	volatile bool taken = false;
+
+	lock_call_begin(&locks, claim->change->call->arrived_at);
+	PG_TRY();
+	{
+		taken = take_all(claim);
+	}
+	PG_FINALLY();
+	{
+		lock_call_end(&locks);
+	}
+	PG_END_TRY();
+	return taken;
+}
+
+static int
+compare_sections(const void *a, const void *b)
+{
+	return compare_ids(&(*(ScheduleAdd *const *) a)->section_id,
+					   &(*(ScheduleAdd *const *) b)->section_id);
+}
+
+static ScheduleAdd **
+adds_by_section(const Timetable *timetable)
+{
+	ScheduleAdd **order = palloc(timetable->add_count * sizeof(ScheduleAdd *));
+
+	for (int i = 0; i < timetable->add_count; i++)
+		order[i] = &timetable->adds[i];
+	qsort(order, timetable->add_count, sizeof(ScheduleAdd *), compare_sections);
+	return order;
+}
+
+/* May part of it be taken and the rest not? */
+static bool
+may_be_partial(const Timetable *timetable)
+{
+	return timetable->add_count > 1 ||
+		   (timetable->add_count == 1 && timetable->adds[0].section->is_cross_listed);
+}
+
+/*
+ * Takes the seats of all that is added; false if the call is answered. Sections come in
+ * order of their ids. Where an administrator has permitted it, one that has no seat is
+ * added without, and it begins anew.
+ */
+bool
+schedule_change_claim(ScheduleChange *change, Snapshot snapshot)
+{
+	SeatClaim claim = {.change = change,
+					   .snapshot = snapshot,
+					   .order = adds_by_section(&change->timetable),
+					   .undoable = may_be_partial(&change->timetable)};
+
+	for (;;)
+	{
+		if (claim.undoable ? subtransaction_run(claim_undoably, &claim, NULL) : take_all(&claim))
+			return true;
+		if (claim.refused != REFUSAL_COURSE_FULL || claim.refused_add == NULL ||
+			!override_is_permitted(change->student.id, claim.refused_add->section_id,
+								   OVERRIDE_CAPACITY, snapshot))
+			break;
+		claim.refused_add->overridden |= 1U << OVERRIDE_CAPACITY;
+	}
+	if (claim.refused_add)
+		return call_refuse(change->call, claim.refused, "section " INT64_FORMAT,
+						   claim.refused_add->section_id);
+	return call_refuse(change->call, claim.refused, NULL);
+}
+
+/* What is given up is written by now: takes a seat of a cross list that goes over. */
+void
+schedule_change_claim_freed(const ScheduleChange *change, ScheduleAdd *add)
+{
+	if (needs_no_seat(add) || !takes_over(&change->timetable, add))
+		return;
+	add->shared_seat = pool_pin_or_raise(&cross_list_pool, add->section->cross_list_id);
+	if (escrow_take_now(add->shared_seat, 1) != ESCROW_OK)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to concurrent update of an "
+							   "enrollment")));
+	escrow_prepay(add->shared_seat, 1);
+}
