@@ -34,7 +34,7 @@ typedef struct Operation
 	/* Where the row is that name() returns: in a table, or what a query finds. */
 	struct Table *made;
 	int by_id;           /* the table's index by id, the first of its columns */
-	CachedQuery *answer; /* $1 is the id of the answer; the columns by their names */
+	CachedQuery *answer; /* $1 is the id of the answer; by indexes, as all of our queries */
 	struct Operation *next;
 } Operation;
 
