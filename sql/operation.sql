@@ -21,7 +21,7 @@ INSERT INTO fcfs.coupon_issue (coupon_id, user_id, arrival) VALUES (1, 1, 1), (1
 UPDATE fcfs.coupon SET quota = 4 WHERE id = 1;
 RESET session_replication_role;
 -- Counted anew they are right.
-SELECT test.said(format('SELECT fcfs.reload_pool(%L, 1)', kind)) FROM unnest('{section,item,coupon}'::text[]) AS kind;
+SELECT test.said(format('SELECT fcfs.reload_pool(%L, 1)', kind)) FROM unnest('{section,waitlist,item,coupon,reserved_seats,cross_list}'::text[]) AS kind;
 SELECT test.free('section', 1), test.free('item', 1), test.free('coupon', 1);
 SELECT arrival > 70 AS later FROM fcfs.issue_coupon(1, 3);
 SELECT * FROM fcfs.verify();

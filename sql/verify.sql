@@ -93,6 +93,31 @@ SELECT test.broken('UPDATE fcfs.reservation_line SET active = false WHERE item_i
 -- A hold past its time, still counted, is somebody's to reap; after a minute that nobody did it is broken.
 SELECT test.broken($$UPDATE fcfs.reservation SET expires_at = clock_timestamp() - interval '50 seconds' WHERE status = 'held'$$);
 SELECT test.broken($$UPDATE fcfs.reservation SET expires_at = clock_timestamp() - interval '61 seconds' WHERE status = 'held'$$);
+-- Reserved seats, cross lists and lines: more than they have, more than the section has, not there, of another section.
+INSERT INTO fcfs.student_group (id, code) VALUES (1, 'G1');
+INSERT INTO fcfs.cross_list (id, code, capacity) VALUES (51, 'X1', 2);
+INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, waitlist_capacity, cross_list_id) VALUES (51, 1, 7, 'A', 3, 1, 51), (52, 1, 8, 'A', 0, 0, 51);
+INSERT INTO fcfs.reserved_seats (id, section_id, student_group_id, seats) VALUES (51, 51, 1, 1);
+INSERT INTO fcfs.enrollment (id, student_id, section_id, reserved_seats_id, status, override) VALUES
+    (51, 11, 51, 51, 'enrolled', '{}'), (52, 12, 51, NULL, 'enrolled', '{}'), (53, 13, 51, NULL, 'waitlisted', '{}'),
+    (54, 14, 52, NULL, 'enrolled', '{capacity}'), (55, 15, 51, 51, 'enrolled', '{capacity}');
+SELECT * FROM fcfs.verify();
+SELECT test.broken('UPDATE fcfs.reserved_seats SET seats = 0');
+SELECT test.broken('UPDATE fcfs.reserved_seats SET released = true');
+SELECT test.broken('UPDATE fcfs.reserved_seats SET seats = 3');
+SELECT test.broken('UPDATE fcfs.section SET waitlist_capacity = 0 WHERE id = 51');
+SELECT test.broken('UPDATE fcfs.cross_list SET capacity = 1');
+SELECT test.broken($$UPDATE fcfs.enrollment SET override = '{}' WHERE id IN (54, 55)$$);
+SELECT test.broken('DELETE FROM fcfs.reserved_seats');
+SELECT test.broken('DELETE FROM fcfs.cross_list');
+SELECT test.broken('UPDATE fcfs.reserved_seats SET section_id = 2');
+SELECT test.broken('UPDATE fcfs.enrollment SET cross_list_id = NULL WHERE id IN (52, 53)', 'UPDATE fcfs.enrollment SET cross_list_id = 51 WHERE id = 1');
+-- An override of the timetable is two places at once, and no damage.
+INSERT INTO fcfs.section (id, term_id, course_id, code) VALUES (53, 1, 9, 'A');
+INSERT INTO fcfs.meeting (section_id, weekday, starts_at, ends_at) VALUES (53, 1, '09:30', '10:30');
+INSERT INTO fcfs.enrollment (id, student_id, section_id, override) VALUES (56, 1, 53, '{conflict}');
+SELECT * FROM fcfs.verify();
+SELECT test.broken('ALTER TABLE fcfs.enrollment DROP CONSTRAINT enrollment_no_overlap', $$UPDATE fcfs.enrollment SET override = '{}' WHERE id = 56$$);
 -- Several at once are several rows.
 SELECT test.broken('UPDATE fcfs.section SET capacity = 1 WHERE id = 1', 'UPDATE fcfs.coupon SET quota = 2, per_user_limit = 1 WHERE id = 1',
     'UPDATE fcfs.item SET stock = 4 WHERE id = 1');

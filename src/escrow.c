@@ -190,7 +190,8 @@ escrow_give(EscrowEntry *entry, int64 units, bool expected)
  * The capacity changes, as a give or a take of the difference. By how much it
  * does must come from the row that was changed: the slot may not yet have heard
  * of a change that was just committed. Not so for a pool that this transaction
- * made: it may have been loaded after the change, so what it lacks is what counts.
+ * made: it may have been loaded after the change, so what it lacks is what counts,
+ * and it may have been loaded as one that cannot be.
  * ESCROW_NOT_ENOUGH if units that would have to go are claimed.
  */
 EscrowAnswer
@@ -215,6 +216,8 @@ escrow_change_capacity(EscrowEntry *entry, int64 difference)
 	}
 	ledger_reserve();
 	ledger_note(entry, (EscrowSums){.capacity = difference});
+	if (entry->made_here && entry->slot->remaining + entry->sums.pending < 0)
+		return ESCROW_NOT_ENOUGH;
 	return ESCROW_OK;
 }
 

@@ -205,7 +205,7 @@ have_alone(PoolKind *kind, int64 id)
 		RefusalCode refused = pool_pin(kind, id, &entry);
 
 		if (refused != REFUSAL_NONE)
-			refusal_raise(refused, NULL);
+			refusal_raise(refused, psprintf("%s " INT64_FORMAT, kind->name, id));
 		pool_freeze_or_raise(kind, entry);
 	}
 	PG_FINALLY();

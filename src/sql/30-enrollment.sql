@@ -412,8 +412,8 @@ SET search_path = pg_catalog, pg_temp
 SET fcfs.lock_timeout = '100ms'
 AS $$
 DECLARE
-    seats bigint;
-    released integer := 0;
+    due bigint;
+    done integer := 0;
 BEGIN
     IF max_rows IS NULL THEN
         RAISE null_value_not_allowed USING MESSAGE = 'max_rows must not be null';
@@ -421,7 +421,7 @@ BEGIN
     IF max_rows < 1 THEN
         RAISE invalid_parameter_value USING MESSAGE = 'max_rows must be at least 1';
     END IF;
-    FOR seats IN
+    FOR due IN
         SELECT r.id
         FROM fcfs.reserved_seats r
         WHERE NOT r.released AND r.release_at <= clock_timestamp()
@@ -430,13 +430,13 @@ BEGIN
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
         BEGIN
-            UPDATE fcfs.reserved_seats r SET released = true WHERE r.id = seats;
-            released := released + 1;
+            UPDATE fcfs.reserved_seats r SET released = true WHERE r.id = due;
+            done := done + 1;
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
             NULL;
         END;
     END LOOP;
-    RETURN released;
+    RETURN done;
 END
 $$;
 COMMENT ON FUNCTION fcfs.release_reserved_seats(integer) IS
