@@ -263,13 +263,14 @@ heed_signals(void)
 	}
 }
 
-/* Leaves where there is nothing to do for a worker. */
-static void
+/* Leaves where there is nothing to do for a worker. False if there is at this time. */
+static bool
 look_around(void)
 {
 	HeapTuple database;
 	bool wanted;
 	bool installed;
+	bool copy;
 
 	if (worker_must_give_way(MyDatabaseId))
 		leave(AGAIN_WAY_GIVEN);
@@ -279,11 +280,13 @@ look_around(void)
 	if (HeapTupleIsValid(database))
 		ReleaseSysCache(database);
 	installed = OidIsValid(get_extension_oid("pg_fcfs", true));
+	copy = worker_database_is_copy();
 	CommitTransactionCommand();
 	if (!wanted)
 		leave(0);
 	if (!installed)
 		leave(AGAIN_NO_EXTENSION);
+	return !copy;
 }
 
 /* Does all duties that are due, a batch of each. True if there may be more. */
@@ -348,16 +351,18 @@ fcfs_worker_main(Datum arg)
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
 	settle();
-	look_around();
+	(void) look_around();
 	worker_note_serving();
 	for (;;)
 	{
 		TimestampTz now = GetCurrentTimestamp();
+		TimestampTz later = TimestampTzPlusMilliseconds(now, fcfs_worker_interval);
+		bool work = look_around();
 
-		look_around();
-		next = Min(next, TimestampTzPlusMilliseconds(now, fcfs_worker_interval));
+		if (next > later)
+			next = later; /* the interval was made shorter, or the clock was put back */
 		if (next <= now)
-			next = do_duties() ? 0 : TimestampTzPlusMilliseconds(now, fcfs_worker_interval);
+			next = work && do_duties() ? 0 : later;
 		sleep_until(next);
 	}
 }

@@ -18,6 +18,9 @@ extern void worker_launcher_register(void);
 extern bool worker_wanted(Form_pg_database database);
 extern bool worker_must_give_way(Oid database);
 
+/* worker_state.c */
+extern bool worker_database_is_copy(void);
+
 /* worker_hooks.c */
 extern void worker_hooks_init(void);
 

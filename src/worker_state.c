@@ -1,18 +1,24 @@
 /*
  * worker_state.c
  *
- * How the worker of this database is, for health().
+ * Whether this database is one for a worker to write to, and how its worker is,
+ * for health().
  *
  * Locks: that of worker_shmem.c, for one look.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_subscription_rel.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -28,6 +34,27 @@ typedef struct WorkerState
 	bool ok;
 	const char *detail;
 } WorkerState;
+
+/*
+ * Do tables of the extension come here by logical replication? What is to be
+ * done at a time is done where claims are served, and comes with the rest: done
+ * here as well, it would be done to rows that the other side may have changed.
+ */
+bool
+worker_database_is_copy(void)
+{
+	Oid schema = get_namespace_oid("fcfs", true);
+	Relation subscribed = table_open(SubscriptionRelRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(subscribed, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple row;
+	bool found = false;
+
+	while (!found && (row = systable_getnext(scan)) != NULL)
+		found = get_rel_namespace(((Form_pg_subscription_rel) GETSTRUCT(row))->srrelid) == schema;
+	systable_endscan(scan);
+	table_close(subscribed, AccessShareLock);
+	return found && OidIsValid(schema);
+}
 
 static bool
 wanted_here(void)
@@ -72,6 +99,8 @@ state_here(void)
 	if (!wanted_here())
 		return (WorkerState){true, "none, since fcfs.database does not name this database: "
 								   "run the chores otherwise"};
+	if (worker_database_is_copy())
+		return (WorkerState){true, "it does nothing while tables come from a subscription"};
 	if (worker_find(MyDatabaseId, &worker) && worker.pid != 0 && worker.serving)
 		return state_of_worker(&worker);
 	return (WorkerState){false,

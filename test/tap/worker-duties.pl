@@ -16,7 +16,7 @@ if (!preloaded())
 	exit;
 }
 
-my $node = new_server('duties', conf => "fcfs.worker_interval = '20ms'\n");
+my $node = new_server('duties', streaming => 1, conf => "fcfs.worker_interval = '20ms'\nwal_level = logical\n");
 my $worker;
 
 sub switch
@@ -88,9 +88,11 @@ overdue_holds(1);
 becomes_true($none_overdue, 'what needs the table is done when it is free');
 is(in_log($node, qr/ERROR:  canceling statement due to lock timeout/), 0, 'that it had to wait is no error');
 
-$session->query_safe("BEGIN; INSERT INTO fcfs.reservation (customer_id, amount, currency, expires_at) VALUES (7, 0, 'USD', now()); COMMIT; BEGIN; UPDATE fcfs.reservation SET amount = 1 WHERE customer_id = 7 AND status = 'held'");
+$session->query_safe("BEGIN; INSERT INTO fcfs.reservation (customer_id, amount, currency, expires_at) VALUES (77, 0, 'USD', clock_timestamp() + interval '2 s'); COMMIT");
+$session->query_safe('BEGIN; SELECT FROM fcfs.reservation WHERE customer_id = 77 FOR UPDATE');
+becomes_true('bool_and(expires_at < clock_timestamp()) FROM fcfs.reservation WHERE customer_id = 77', 'a hold becomes overdue whose row somebody has locked');
 overdue_holds(5);
-becomes_true("count(*) <= 1 FROM fcfs.reservation WHERE status = 'held'", 'a row that somebody has locked is passed over');
+becomes_true("array_agg(customer_id) = '{77}' FROM fcfs.reservation WHERE status = 'held'", '... it is passed over');
 $session->query_safe('COMMIT');
 becomes_true($none_overdue, '... until it is free');
 
@@ -169,6 +171,24 @@ $node->safe_psql('planted', "SET ROLE NONE; INSERT INTO fcfs.reservation (custom
 ok($node->poll_query_until('planted', "SELECT count(*) = 0 FROM fcfs.reservation WHERE status = 'held'"), 'it does what it is to do');
 is($node->safe_psql('planted', 'SET ROLE NONE; SELECT string_agg(what, E\'\n\') FROM evil.caught'), '', 'nothing planted was run');
 $node->safe_psql('postgres', 'DROP DATABASE planted');
+
+#
+# A copy
+#
+
+$node->safe_psql('postgres', "CREATE PUBLICATION fcfs FOR TABLES IN SCHEMA fcfs; SELECT pg_create_logical_replication_slot('copy', 'pgoutput'); CREATE DATABASE copy");
+$node->safe_psql('copy', 'CREATE EXTENSION pg_fcfs CASCADE');
+$node->safe_psql('copy', "CREATE SUBSCRIPTION copy CONNECTION 'host=@{[$node->host]} port=@{[$node->port]} dbname=postgres' PUBLICATION fcfs WITH (create_slot = false, copy_data = false)");
+$worker = worker_comes($node, 'copy', 'a subscriber');
+like($node->safe_psql('copy', "SELECT ok, detail FROM fcfs.health() WHERE item = 'worker'"), qr/^t\|.*subscription/, 'a subscriber: health() says that nothing is done');
+$node->safe_psql('copy', "INSERT INTO fcfs.reservation (customer_id, amount, currency, expires_at) VALUES (1, 0, 'USD', now())");
+my $looked = $node->safe_psql('copy', "SELECT state_change FROM pg_stat_activity WHERE pid = $worker");
+becomes_true("count(*) = 1 FROM pg_stat_activity WHERE pid = $worker AND wait_event = 'Extension'", 'a subscriber: it sleeps') for 1 .. 10;
+is($node->safe_psql('copy', "SELECT (SELECT status FROM fcfs.reservation), (SELECT state_change = '$looked' FROM pg_stat_activity WHERE pid = $worker)"), 'held|t', 'a subscriber: nothing is done to what comes from elsewhere');
+$node->safe_psql('copy', 'DROP SUBSCRIPTION copy');
+ok($node->poll_query_until('copy', "SELECT status = 'expired' FROM fcfs.reservation"), 'no subscriber any more: it is done');
+$node->safe_psql('postgres', 'DROP DATABASE copy');
+$node->safe_psql('postgres', 'DROP PUBLICATION fcfs');
 
 #
 # A load, while it works
