@@ -30,6 +30,7 @@ a term of 15 weeks that starts about a month from now.
 import argparse
 import datetime
 import io
+import json
 import os
 import re
 import sys
@@ -261,38 +262,32 @@ def copy_rows(cursor, table, rows):
     cursor.copy_expert(f"COPY {table} FROM STDIN", io.StringIO(lines))
 
 
-def load(cursor, catalogue, code="TERM", term=None, time_zone="UTC", opens_at="-infinity", closes_at="infinity"):
-    """Loads the catalogue as a new term, in the caller's transaction; returns the term's id.
+def document(catalogue, code, term, time_zone, opens_at, closes_at):
+    """What fcfs.load_catalogue() takes."""
+    def meeting(one):
+        return {key: str(value) for key, value in one._asdict().items() if value is not None}
+    return {
+        "terms": [{"code": code, "time_zone": time_zone, "enroll_opens_at": opens_at, "enroll_closes_at": closes_at,
+                   **{key: str(day) for key, day in term._asdict().items()}}],
+        "courses": [{"code": course, **course_._asdict()} for course, course_ in catalogue.courses.items()],
+        "sections": [{"term": code, "course": course, "code": section, "capacity": section_.seats,
+                      "meetings": [meeting(one) for one in section_.meetings]}
+                     for (course, section), section_ in catalogue.sections.items()]}
 
-    Courses that the database has already stay as they are.
+
+def load(cursor, catalogue, code="TERM", term=None, time_zone="UTC", opens_at="-infinity", closes_at="infinity"):
+    """Loads the catalogue as a term, in the caller's transaction; returns the term's id.
+
+    What the database has already is brought to what the catalogue says; sections that
+    are not in it stay as they are.
     """
-    term = term or term_of(catalogue)
-    cursor.execute(
-        "INSERT INTO fcfs.term (code, time_zone, enroll_opens_at, enroll_closes_at, starts_on, classes_end_on, ends_on)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id", (code, time_zone, opens_at, closes_at, *term))
-    term_id = cursor.fetchone()[0]
-    cursor.execute(
-        "CREATE TEMPORARY TABLE new_course (code text, title text, credits numeric) ON COMMIT DROP;"
-        "CREATE TEMPORARY TABLE new_section (n bigint, course text, code text, capacity integer) ON COMMIT DROP;"
-        "CREATE TEMPORARY TABLE new_meeting (n bigint, weekday integer, on_date date,"
-        " starts_at time, ends_at time, room text) ON COMMIT DROP")
-    sections = list(enumerate(catalogue.sections.items(), 1))
-    copy_rows(cursor, "new_course", ((c, *course) for c, course in catalogue.courses.items()))
-    copy_rows(cursor, "new_section", ((n, *key, section.seats) for n, (key, section) in sections))
-    copy_rows(cursor, "new_meeting", ((n, *meeting) for n, (_, section) in sections for meeting in section.meetings))
-    cursor.execute(
-        "INSERT INTO fcfs.course (code, title, credits) SELECT code, title, credits FROM new_course"
-        " ON CONFLICT (code) DO NOTHING")
-    cursor.execute(
-        "INSERT INTO fcfs.section (term_id, course_id, code, capacity)"
-        " SELECT %s, c.id, n.code, n.capacity FROM new_section n JOIN fcfs.course c ON c.code = n.course"
-        " ORDER BY n.n", (term_id,))
-    cursor.execute(
-        "INSERT INTO fcfs.meeting (section_id, weekday, on_date, starts_at, ends_at, room)"
-        " SELECT s.id, m.weekday, m.on_date, m.starts_at, m.ends_at, m.room FROM new_meeting m"
-        " JOIN new_section n USING (n) JOIN fcfs.course c ON c.code = n.course"
-        " JOIN fcfs.section s ON (s.term_id, s.course_id, s.code) = (%s, c.id, n.code)", (term_id,))
-    return term_id
+    wanted = document(catalogue, code, term or term_of(catalogue), time_zone, opens_at, closes_at)
+    cursor.execute("SELECT reason FROM fcfs.load_catalogue(%s) WHERE action = 'refused'", (json.dumps(wanted),))
+    refused = [reason for reason, in cursor.fetchall()]
+    if refused:
+        raise BadCatalogue(refused)
+    cursor.execute("SELECT id FROM fcfs.term WHERE code = %s", (code,))
+    return cursor.fetchone()[0]
 
 
 def describe(catalogue):
@@ -334,6 +329,8 @@ def main():
         try:
             with psycopg2.connect("") as connection, connection.cursor() as cursor:
                 load(cursor, catalogue, arguments.term, term, arguments.time_zone)
+        except BadCatalogue as error:
+            sys.exit(f"{error}\nnothing was loaded")
         except psycopg2.Error as error:
             sys.exit(f"{os.path.basename(sys.argv[0])}: {str(error).strip()}\nnothing was loaded")
     print(("read " if arguments.check else "loaded ") + describe(catalogue))
