@@ -167,7 +167,7 @@ COMMENT ON FUNCTION fcfs.catalogue_type_problem(jsonb, jsonb) IS
 
 CREATE FUNCTION fcfs.load_catalogue(catalogue jsonb, report_unchanged boolean DEFAULT false)
 RETURNS TABLE (kind text, code text, id bigint, action text, reason text)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET datestyle = 'ISO, YMD'
 AS $$
@@ -204,7 +204,7 @@ BEGIN
     END IF;
     FOR part IN SELECT k.key FROM jsonb_object_keys(catalogue) AS k (key) LOOP
         IF part <> ALL (parts) THEN
-            RAISE invalid_parameter_value USING MESSAGE = format('catalogue has no part "%s"', part), HINT = format('Its parts are %s.', array_to_string(parts, ', '));
+            RAISE invalid_parameter_value USING MESSAGE = format('catalogue has no part "%s"', left(part, 100)), HINT = format('Its parts are %s.', array_to_string(parts, ', '));
         ELSIF jsonb_typeof(catalogue -> part) <> 'array' THEN
             RAISE invalid_parameter_value USING MESSAGE = format('%s of a catalogue must be an array', part),
                 DETAIL = format('It is of type %s.', jsonb_typeof(catalogue -> part));
@@ -228,7 +228,7 @@ BEGIN
             SELECT x.n, x.element, (SELECT array_agg(x.object ->> k.key ORDER BY k.n) FROM unnest(plan.natural_key) WITH ORDINALITY AS k (key, n)) AS known_by,
                 coalesce(
                     CASE WHEN x.type <> 'object' THEN format('must be an object, not of type %s', x.type) END,
-                    (SELECT format('unknown key "%s"', k.key) FROM jsonb_object_keys(x.object) AS k (key) WHERE NOT plan.types ? k.key ORDER BY k.key LIMIT 1),
+                    (SELECT format('unknown key "%s"', left(k.key, 100)) FROM jsonb_object_keys(x.object) AS k (key) WHERE NOT plan.types ? k.key ORDER BY k.key LIMIT 1),
                     (SELECT format('key "%s" is missing', k.key) FROM unnest(plan.must) WITH ORDINALITY AS k (key, n)
                      WHERE x.object ->> k.key IS NULL ORDER BY k.n LIMIT 1),
                     fcfs.catalogue_type_problem(x.object, plan.types),
@@ -237,7 +237,7 @@ BEGIN
                         SELECT m.n, CASE
                             WHEN jsonb_typeof(m.meeting) <> 'object' THEN format('must be an object, not of type %s', jsonb_typeof(m.meeting))
                             ELSE coalesce(
-                                (SELECT format('unknown key "%s"', k.key) FROM jsonb_object_keys(m.meeting) AS k (key)
+                                (SELECT format('unknown key "%s"', left(k.key, 100)) FROM jsonb_object_keys(m.meeting) AS k (key)
                                  WHERE NOT meeting_types ? k.key ORDER BY k.key LIMIT 1),
                                 fcfs.catalogue_type_problem(m.meeting, meeting_types))
                             END AS problem
@@ -251,7 +251,7 @@ BEGIN
             END) AS problem
             FROM known k
             WINDOW same AS (PARTITION BY k.problem IS NULL, CASE WHEN k.problem IS NULL THEN k.known_by END ORDER BY k.n))
-        SELECT array_agg(array_to_string(j.known_by, ' ') ORDER BY j.n),
+        SELECT array_agg(left(array_to_string(j.known_by, ' '), 300) ORDER BY j.n),
             array_agg(CASE WHEN j.problem IS NOT NULL THEN 'refused' END ORDER BY j.n),
             array_agg(format('%s[%s]: %s', part, j.n - 1, j.problem) ORDER BY j.n),
             array_agg(j.element ORDER BY j.n) FILTER (WHERE j.problem IS NULL),
@@ -304,8 +304,8 @@ BEGIN
                     END;
                 END LOOP;
                 actions[positions[first]] := 'refused';
-                reasons[positions[first]] := format('%s[%s]: %s%s', part, positions[first] - 1, culprit,
-                    concat_ws('. ', message, CASE WHEN detail NOT LIKE 'Failing row contains %' THEN nullif(detail, '') END));
+                reasons[positions[first]] := format('%s[%s]: %s%s', part, positions[first] - 1, culprit, left(
+                    concat_ws('. ', message, CASE WHEN detail NOT LIKE 'Failing row contains %' THEN nullif(detail, '') END), 2000));
                 first := first + 1;
             END IF;
             IF clock_timestamp() > told_at + interval '2 seconds' THEN

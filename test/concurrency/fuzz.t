@@ -52,6 +52,20 @@ CLASSES = {"09", "0A", "21", "22", "23", "24", "25", "26", "34", "39", "3B", "3F
 STRANGE = ("", " ", "a'b", 'a"b', "a\\b", "\\", "$$", "$1", "%s%I%n", "'; DROP TABLE fcfs.term; --", "\u202etfel ot thgir", "𝄞" * 255, "𝄞" * 256,
            "x" * 255, "x" * 256, "é" * 300000, "NULL", "{}", "\n\r\t\b", "\u0001\u007f\u0080", "infinity", "-1", "1e400", "NaN", "true")
 MOMENTS = ("2000-01-01", "2100-01-01", "2020-02-30", "-infinity", "infinity", "now", "tomorrow", "4713-01-01 BC", "294276-12-31", "2099-01-05 09:30+00")
+CATALOGUES = tuple(json.dumps(document) for document in (
+    {}, [], {"courses": {}}, {"courses": [1, None, [], {}]}, {"sections": [{"term": "T1", "course": "C1", "code": "A1", "meetings": [1]}]},
+    {"courses": [{"code": f"C{n}", "credits": n % 4, "title": "x" * n} for n in range(12)]},
+    {"courses": [{"code": "C1", "credits": 1}, {"code": "C1", "credits": 2}, {"code": "C99", "credits": "many"}, {"code": {}, "credits": 1}]},
+    {"terms": [{"code": "T1", "starts_on": "2099-01-01", "classes_end_on": "2099-01-30", "ends_on": "2099-02-02"}, {"code": "T1", "time_zone": "Mars"}]},
+    {"student_groups": [{"code": "G1"}, {"code": "G2", "title": None}], "students": [{"external_id": "p1"}, {"external_id": "p2", "max_credits": -1}],
+     "student_group_members": [{"student": "p1", "student_group": "G1"}, {"student": "p1", "student_group": "nobody"}],
+     "enrollment_waves": [{"term": "T1", "student_group": "G1", "opens_at": "2000-01-01", "closes_at": "2098-01-01"},
+                          {"term": "T1", "opens_at": "2000-01-01", "closes_at": "2098-01-01"}, {"term": "T1", "opens_at": "2001-01-01", "closes_at": "2002-01-01"}]},
+    {"prerequisites": [{"course": f"C{n}", "required_course": f"C{n % 4 + 1}", "concurrent": n % 3 > 0} for n in range(1, 6)]},
+    {"cross_lists": [{"code": "X1", "capacity": 9}], "sections": [
+        {"term": "T1", "course": f"C{n}", "code": f"A{n}", "capacity": n, "cross_list": ("X1", None)[n % 2], "cancelled_at": (None, None, "2021-01-01")[n % 3],
+         "meetings": [{"weekday": n, "starts_at": "09:00", "ends_at": f"1{n}:00"}, {"on_date": f"2099-02-0{n}", "starts_at": "09:00", "ends_at": "10:00"}]}
+        for n in range(1, 8)], "reserved_seats": [{"term": "T1", "course": "C5", "section": "A5", "student_group": "G1", "seats": 2}]}))
 PLAUSIBLE = {
     "weekday": range(0, 9), "quantity": range(1, 4), "capacity": range(0, 10), "stock": range(0, 20), "quota": range(0, 20), "price": range(0, 9),
     "per_user_limit": range(0, 4), "user_ordinal": range(0, 4), "max_per_customer": range(0, 9), "cancel_days": (0, 3, 3660, 3661), "max_rows": (1, 100),
@@ -61,6 +75,7 @@ PLAUSIBLE = {
     "starts_on": ("2099-01-01", "2099-01-15", "5874897-12-31", "4713-01-01 BC"), "ends_on": ("2099-02-01", "2099-01-20", "2199-01-01"),
     "status": ("enrolled", "cancelled", "held", "confirmed", "expired", "issued", "redeemed", "revoked", "lost"), "role": (ROLE, ROLE, ROLE, "nobody at all", 'x"y'),
     "hold_for": ("1 s", "10 ms", "15 min", "178000000 years", "-1 day"), "schedule": ("{}", "{[2099-01-05 09:30+00,2099-01-05 10:30+00)}", "{(,)}"),
+    "catalogue": CATALOGUES,
     "opens_at": MOMENTS, "closes_at": MOMENTS, "enroll_opens_at": MOMENTS, "enroll_closes_at": MOMENTS, "sale_opens_at": MOMENTS, "sale_closes_at": MOMENTS,
     "key": ("k1", "k2", "k3"), "idempotency_key": ("k1", "k2", "k3"), "function": ("enroll", "reserve"), "arguments": ("1,1", "1,1,1"), "external": ("ann", "bob"),
 }

@@ -32,6 +32,7 @@ UNION ALL VALUES
     ('verify', 'OUT rule text, OUT kind text, OUT id bigint, OUT detail text', 'SETOF record'),
     ('health', 'OUT item text, OUT ok boolean, OUT detail text', 'SETOF record'),
     ('reload_pool', 'kind text, id bigint', 'void'),
+    ('load_catalogue', 'catalogue jsonb, report_unchanged boolean DEFAULT false', 'TABLE(kind text, code text, id bigint, action text, reason text)'),
     ('section_schedule', 'section_id bigint', 'tstzmultirange'),
     ('grant_app', 'role name', 'void'),
     ('grant_admin', 'role name', 'void'),
@@ -47,7 +48,7 @@ FROM wanted AS w ORDER BY w.name;
 SELECT set_eq(
     $$SELECT p.proname::text FROM pg_proc AS p
       WHERE p.pronamespace = 'fcfs'::regnamespace AND p.prorettype <> 'trigger'::regtype$$,
-    $$SELECT name FROM wanted UNION ALL SELECT unnest('{pools,is_preloaded,worker_state,escrow_differences}'::text[])$$,
+    $$SELECT name FROM wanted UNION ALL SELECT unnest('{pools,is_preloaded,worker_state,escrow_differences,catalogue_part,catalogue_type_problem}'::text[])$$,
     'no function is missing, none is undocumented');
 SELECT is_empty(
     $$SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'fcfs'::regnamespace GROUP BY 1 HAVING count(*) > 1$$,
@@ -76,10 +77,10 @@ SELECT is_empty(
 SELECT volatility_is('fcfs', name, 'volatile', name || ' is volatile') FROM operation;
 SELECT volatility_is('fcfs', 'try_' || name, 'volatile', 'try_' || name || ' is volatile') FROM operation;
 SELECT volatility_is('fcfs', name, 'volatile', name || ' is volatile')
-FROM unnest('{call,person_id,expire_reservations,release_reserved_seats,expire_idempotency_keys,reload_pool,grant_app,grant_admin,grant_monitor}'::name[]) AS name;
+FROM unnest('{call,person_id,expire_reservations,release_reserved_seats,expire_idempotency_keys,reload_pool,load_catalogue,grant_app,grant_admin,grant_monitor}'::name[]) AS name;
 SELECT is_definer('fcfs', name, name || ' runs with the rights of its owner')
 FROM (SELECT name FROM operation UNION ALL SELECT 'try_' || name FROM operation
-    UNION ALL SELECT unnest('{call,person_id,expire_reservations,release_reserved_seats,expire_idempotency_keys,verify,health,reload_pool}'::text[])) AS f (name);
+    UNION ALL SELECT unnest('{call,person_id,expire_reservations,release_reserved_seats,expire_idempotency_keys,verify,health,reload_pool,load_catalogue}'::text[])) AS f (name);
 SELECT is_empty(
     $$SELECT p.oid::regprocedure FROM pg_proc AS p
       WHERE p.pronamespace = 'fcfs'::regnamespace AND p.provolatile = 'v' AND p.proparallel = 's'$$,

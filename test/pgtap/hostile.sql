@@ -201,10 +201,28 @@ FROM (VALUES
     ($$SELECT fcfs.call('enroll', (SELECT jsonb_object_agg('k' || g, g) FROM generate_series(1, 100000) AS g))$$, '22023'),
     ($$SELECT fcfs.call('enroll', jsonb_build_object('student_id', repeat('9', 1000000), 'section_id', 1))$$, '22003'),
     ($$SELECT fcfs.call('enroll', (repeat('[', 100000))::jsonb)$$, '54001'),
+    ($$SELECT fcfs.load_catalogue((repeat('[', 100000))::jsonb)$$, '54001'),
+    ($$SELECT fcfs.load_catalogue(jsonb_build_object(repeat('x', 10000000), '[]'::jsonb))$$, '22023'),
     ($$SELECT fcfs.reload_pool(repeat('x', 10000000), 1)$$, '22023'), ($$SELECT fcfs.grant_app(repeat('x', 10000)::name)$$, '42704')) AS c (command, state);
 SELECT cmp_ok(length(pg_temp.told(command)), '<', 2000, 'a short error: ' || command)
 FROM unnest(ARRAY[$$SELECT fcfs.call(repeat('x', 10000000))$$, $$SELECT fcfs.call('enroll', jsonb_build_object(repeat('x', 10000000), 1))$$,
-    $$SELECT fcfs.reload_pool(repeat('x', 10000000), 1)$$]) AS command;
+    $$SELECT fcfs.reload_pool(repeat('x', 10000000), 1)$$, $$SELECT fcfs.load_catalogue(jsonb_build_object(repeat('x', 10000000), '[]'::jsonb))$$]) AS command;
+
+-- A catalogue of the strangest: told element by element, and shortly.
+SELECT is(
+    (SELECT string_agg(action, ' ') FROM fcfs.load_catalogue(jsonb_build_object('courses', jsonb_build_array(
+        jsonb_build_object('code', repeat('x', 1000000), 'credits', 1), jsonb_build_object('code', 'h1', 'credits', repeat('9', 100000)),
+        jsonb_build_object('code', 'h2', 'credits', 1, repeat('k', 1000000), 1), jsonb_build_object('code', 'h3', 'credits', ('1e10000')::jsonb),
+        jsonb_build_object('code', 'h4', 'credits', 1, 'title', (repeat('[', 1000) || repeat(']', 1000))::jsonb),
+        jsonb_build_object('code', $$'); DROP TABLE fcfs.term; --$$, 'credits', 1), jsonb_build_object('code', E'\u202e"%s%I$1', 'credits', 1),
+        jsonb_build_object('code', 'h5', 'credits', 1, 'title', repeat('é', 1000000)))))
+     WHERE coalesce(length(code), 0) <= 300 AND coalesce(length(reason), 0) < 2100),
+    'refused refused refused refused refused added added added', 'a hostile catalogue');
+SELECT is(
+    (SELECT string_agg(DISTINCT action, ' ') FROM fcfs.load_catalogue(jsonb_build_object('sections', (SELECT jsonb_agg(jsonb_build_object(
+        'term', 'T' || g, 'course', 'none', 'code', g::text, 'meetings', (SELECT jsonb_agg(h) FROM generate_series(1, 20) AS h))) FROM generate_series(1, 300) AS g)))),
+    'refused', 'all of it wrong');
+SELECT has_table('fcfs'::name, 'term'::name, 'no code of it was executed');
 
 DELETE FROM fcfs.enrollment WHERE section_id >= 1000;
 DELETE FROM fcfs.section WHERE id >= 999;    -- whose schedules were written by hand
