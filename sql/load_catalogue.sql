@@ -164,11 +164,11 @@ FROM fcfs.load_catalogue((SELECT jsonb_build_object('courses', jsonb_agg(jsonb_b
 GROUP BY 1 ORDER BY 1;
 -- From a table of one's own, as it would be filled by COPY.
 CREATE TABLE test.staged (department text, number text, name text, units numeric);
-COPY test.staged FROM STDIN;
-ART	1	Drawing	2
-ART	2	Painting	2.5
-ART	2	Painting again	3
-ART	x	\N	2
+COPY test.staged FROM STDIN (FORMAT csv);
+ART,1,Drawing,2
+ART,2,Painting,2.5
+ART,2,Painting again,3
+ART,x,,2
 \.
 SELECT r.action, r.code, r.reason
 FROM fcfs.load_catalogue(jsonb_build_object('courses', (
