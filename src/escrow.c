@@ -383,6 +383,19 @@ escrow_wait_unclaimed(EscrowEntry *entry, bool *unclaimed)
 	return answer;
 }
 
+/* How much of the pool is claimed, as we see it, what is in flight included. */
+int64
+escrow_claimed(EscrowEntry *entry)
+{
+	const EscrowSums *ours = &entry->sums;
+	int64 claimed;
+
+	SpinLockAcquire(&entry->slot->mutex);
+	claimed = entry->slot->capacity - entry->slot->remaining;
+	SpinLockRelease(&entry->slot->mutex);
+	return claimed + ours->capacity - ours->pending;
+}
+
 /* What the transaction could take at this moment. */
 int64
 escrow_available(EscrowEntry *entry)

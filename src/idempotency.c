@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "idempotency.h"
@@ -66,6 +67,9 @@ replay(Call *call, const TableRead *stored)
 	if (refused == REFUSAL_NONE)
 	{
 		(void) call_done(call, DatumGetInt64(table_read_value(stored, ANSWER_ID, &isnull)));
+		detail = table_read_value(stored, ANSWER_DETAIL, &isnull);
+		if (!isnull)
+			call->detail = MemoryContextStrdup(call->context, TextDatumGetCString(detail));
 		return;
 	}
 	detail = table_read_value(stored, ANSWER_DETAIL, &isnull);

@@ -31,6 +31,7 @@ _PG_init(void)
 	definition_init();
 	enrollment_init();
 	reservation_init();
+	waitlist_init();
 	coupon_init();
 	call_scan_init();
 	identity_init();

@@ -62,6 +62,18 @@ lock_call_begin(LockCall *call, TimestampTz arrived_at)
 	current_call = call;
 }
 
+/* From here on the call waits no longer than that for anything. */
+void
+lock_call_bound(LockCall *call, int milliseconds)
+{
+	Assert(current_call == call);
+	call->deadline =
+		Min(call->deadline, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds));
+	if (LockTimeout == 0 || LockTimeout > milliseconds)
+		LockTimeout = milliseconds;
+	call->lock_timeout = LockTimeout;
+}
+
 /* Ends the call; must be reached on errors too. */
 void
 lock_call_end(LockCall *call)
@@ -383,6 +395,17 @@ lock_acquire(LockName name, LOCKMODE mode)
 	if (!lock_is_line(name)) /* else it is part of a longer wait, which is logged */
 		lock_log_slow_wait(name, since, holder_pid);
 	return granted ? LOCK_GRANTED : LOCK_TIMED_OUT;
+}
+
+/* Takes a lock to the end of the transaction if nobody has it, out of any order: who
+ * does not wait is in nobody's way. */
+bool
+lock_acquire_if_free(LockName name, LOCKMODE mode)
+{
+	LOCKTAG tag;
+
+	lock_tag(&tag, name);
+	return lock_try(&tag, mode);
 }
 
 /*

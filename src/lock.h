@@ -72,10 +72,12 @@ typedef struct LockCall
 } LockCall;
 
 extern void lock_call_begin(LockCall *call, TimestampTz arrived_at);
+extern void lock_call_bound(LockCall *call, int milliseconds);
 extern void lock_call_end(LockCall *call);
 extern bool lock_in_call(void);
 extern int lock_time_left(void);
 extern LockAnswer lock_acquire(LockName name, LOCKMODE mode);
+extern bool lock_acquire_if_free(LockName name, LOCKMODE mode);
 extern LockAnswer lock_table(Oid table, LOCKMODE mode);
 extern void lock_release(LockName name, LOCKMODE mode);
 extern bool lock_watch(VirtualTransactionId holder, int slice, int deadlock_after);

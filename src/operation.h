@@ -75,6 +75,7 @@ extern Datum operation_trying(FunctionCallInfo fcinfo, Operation *operation);
 extern void coupon_init(void);
 extern void enrollment_init(void);
 extern void reservation_init(void);
+extern void waitlist_init(void);
 
 /* Defines the SQL faces of an operation: fcfs_name and fcfs_try_name. */
 #define OPERATION_FACES(name, operation) \

@@ -27,6 +27,7 @@
 
 #include "pool.h"
 #include "schedule_change.h"
+#include "waitlist.h"
 
 void
 schedule_change_init(ScheduleChange *change, Call *call, int64 student_id, ScheduleDrop *drops,
@@ -667,5 +668,7 @@ schedule_change_run(ScheduleChange *change)
 	if (granted)
 		schedule_change_write(change, newest);
 	UnregisterSnapshot(newest);
+	if (granted)
+		waitlist_pass_on_freed(change);
 	return granted;
 }

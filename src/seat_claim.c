@@ -35,6 +35,7 @@ typedef struct SeatClaim
 
 	/* why there is none, and for which */
 	RefusalCode refused;
+	bool for_line; /* those in line come first */
 	ScheduleAdd *refused_add;
 } SeatClaim;
 
@@ -269,11 +270,12 @@ take_open(const SeatClaim *claim, ScheduleAdd *add, bool waiting, bool at_once)
 
 /* At once where there is one, of whatever kind; else by waiting for what is uncertain. */
 static RefusalCode
-take_seat(const SeatClaim *claim, ScheduleAdd *add)
+take_seat(SeatClaim *claim, ScheduleAdd *add)
 {
 	bool waiting;
 	RefusalCode refused = look_at_line(claim, add, &waiting);
 
+	claim->for_line = waiting;
 	if (refused != REFUSAL_NONE)
 		return refused;
 	if (add->section->reservation_count == 0)
@@ -395,8 +397,9 @@ schedule_change_claim(ScheduleChange *change, Snapshot snapshot)
 		claim.refused_add->overridden |= 1U << OVERRIDE_CAPACITY;
 	}
 	if (claim.refused_add)
-		return call_refuse(change->call, claim.refused, "section " INT64_FORMAT,
-						   claim.refused_add->section_id);
+		return call_refuse(change->call, claim.refused, "section " INT64_FORMAT "%s",
+						   claim.refused_add->section_id,
+						   claim.for_line ? ", whose seats are for its wait list" : "");
 	return call_refuse(change->call, claim.refused, NULL);
 }
 

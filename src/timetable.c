@@ -34,6 +34,7 @@ Table enrollments = {
 				"enrollment_cross_list_id_fkey", "enrollment_reserved_seats_id_fkey"},
 	.updated = {[ENROLLMENT_TERM_ID] = true,
 				[ENROLLMENT_COURSE_ID] = true,
+				[ENROLLMENT_CREDITS] = true,
 				[ENROLLMENT_SCHEDULE] = true,
 				[ENROLLMENT_STATUS] = true,
 				[ENROLLMENT_CROSS_LIST_ID] = true,
@@ -205,6 +206,24 @@ timetable_read(Timetable *timetable, Snapshot snapshot)
 	table_read_end(&read);
 }
 
+/* Is the student enrolled in a section? */
+bool
+timetable_is_enrolled(int64 student_id, int64 section_id, Snapshot snapshot)
+{
+	static const int columns[] = {ENROLLMENT_STUDENT_ID};
+	Datum keys[] = {Int64GetDatum(student_id)};
+	TableRead read;
+	bool found = false;
+
+	table_read_begin(&read, &enrollments, ENROLLMENT_BY_COURSE, snapshot, lengthof(keys), columns,
+					 keys);
+	while (!found && table_read_next(&read))
+		found = table_read_int64(&read, ENROLLMENT_SECTION_ID) == section_id &&
+				has_status(&read, "enrolled");
+	table_read_end(&read);
+	return found;
+}
+
 /* The student's place in the line of a section, if they have one. */
 bool
 timetable_find_place(int64 student_id, int64 section_id, Snapshot snapshot, FoundEnrollment *place)
@@ -246,6 +265,7 @@ set_copied(TableRow *row, const ScheduleAdd *add)
 
 	table_row_set(row, ENROLLMENT_TERM_ID, Int64GetDatum(section->term_id));
 	table_row_set(row, ENROLLMENT_COURSE_ID, Int64GetDatum(section->course_id));
+	table_row_set(row, ENROLLMENT_CREDITS, add->credits);
 	table_row_set(row, ENROLLMENT_SCHEDULE, section->schedule);
 	table_row_set(row, ENROLLMENT_CROSS_LIST_ID, Int64GetDatum(section->cross_list_id));
 	row->nulls[ENROLLMENT_CROSS_LIST_ID] = !section->is_cross_listed;
@@ -262,7 +282,6 @@ insert_row(int64 student_id, const ScheduleAdd *add, const char *status, int64 s
 	set_copied(&row, add);
 	table_row_set(&row, ENROLLMENT_STUDENT_ID, Int64GetDatum(student_id));
 	table_row_set(&row, ENROLLMENT_SECTION_ID, Int64GetDatum(add->section_id));
-	table_row_set(&row, ENROLLMENT_CREDITS, add->credits);
 	table_row_set(&row, ENROLLMENT_STATUS, CStringGetTextDatum(status));
 	set_optional_id(&row, ENROLLMENT_SWAP_SECTION_ID, swap_section_id);
 	table_row_set(&row, ENROLLMENT_ARRIVED_AT, TimestampTzGetDatum(arrived_at));
@@ -296,11 +315,11 @@ static CachedQuery end_enrollment = {"UPDATE fcfs.enrollment e SET status = 'can
 									 0};
 
 static CachedQuery seat_enrollment = {
-	"UPDATE fcfs.enrollment e SET status = 'enrolled', term_id = $2, course_id = $3, schedule = $4,"
-	" cross_list_id = $5, reserved_seats_id = $6, override = $7"
+	"UPDATE fcfs.enrollment e SET status = 'enrolled', term_id = $2, course_id = $3, credits = $4,"
+	" schedule = $5, cross_list_id = $6, reserved_seats_id = $7, override = $8"
 	" WHERE e.id = $1 AND e.status = 'waitlisted'",
-	7,
-	{INT8OID, INT8OID, INT8OID, TSTZMULTIRANGEOID, INT8OID, INT8OID, TEXTARRAYOID},
+	8,
+	{INT8OID, INT8OID, INT8OID, NUMERICOID, TSTZMULTIRANGEOID, INT8OID, INT8OID, TEXTARRAYOID},
 	NULL,
 	0};
 
@@ -392,10 +411,11 @@ int64
 enrollment_seat(const ScheduleAdd *add, EscrowEntry *line, Snapshot snapshot)
 {
 	static const EnrollmentColumn columns[] = {
-		ENROLLMENT_TERM_ID,       ENROLLMENT_COURSE_ID,         ENROLLMENT_SCHEDULE,
-		ENROLLMENT_CROSS_LIST_ID, ENROLLMENT_RESERVED_SEATS_ID, ENROLLMENT_OVERRIDE};
+		ENROLLMENT_TERM_ID,  ENROLLMENT_COURSE_ID,     ENROLLMENT_CREDITS,
+		ENROLLMENT_SCHEDULE, ENROLLMENT_CROSS_LIST_ID, ENROLLMENT_RESERVED_SEATS_ID,
+		ENROLLMENT_OVERRIDE};
 	Datum values[lengthof(columns) + 1] = {Int64GetDatum(add->place->id)};
-	char nulls[lengthof(columns) + 2] = "       ";
+	char nulls[lengthof(columns) + 2] = "        ";
 	TableRow row = {0};
 
 	set_copied(&row, add);

@@ -114,6 +114,7 @@ typedef struct Timetable
 
 extern bool timetable_overlap(Datum calendar, Datum other);
 extern void timetable_read(Timetable *timetable, Snapshot snapshot);
+extern bool timetable_is_enrolled(int64 student_id, int64 section_id, Snapshot snapshot);
 extern bool timetable_find_place(int64 student_id, int64 section_id, Snapshot snapshot,
 								 FoundEnrollment *place);
 extern void timetable_found(const TableRead *read, FoundEnrollment *found);

@@ -457,3 +457,35 @@ IS 'Gives up one section for another, at once or not at all: what is given up do
 OPERATION change_schedule(student_id bigint, drop_ids bigint[], add_ids bigint[], idempotency_key text DEFAULT NULL, credits numeric[] DEFAULT NULL)
 RETURNS fcfs.timetable
 IS 'Gives up some sections and adds others (500 at most of each), at once or not at all, judged by the timetable that comes of it. credits, where given, are those of add_ids, one by one. The answer has the id of the student.';
+
+OPERATION join_waitlist(student_id bigint, section_id bigint, idempotency_key text DEFAULT NULL, swap_from_section_id bigint DEFAULT NULL, credits numeric DEFAULT NULL)
+RETURNS fcfs.enrollment_summary
+IS 'Takes a place in the line of a section, in the order of arrival; who can have a seat has it at once, and status says so. swap_from_section_id is given up for the seat, once there is one. Credits and timetable are judged when a seat is passed on, all else now as well.';
+
+OPERATION leave_waitlist(student_id bigint, section_id bigint, idempotency_key text DEFAULT NULL)
+RETURNS fcfs.enrollment_summary
+IS 'Gives up the place of a student in the line of a section.';
+
+CREATE FUNCTION fcfs.waitlist_position(student_id bigint, section_id bigint)
+RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+SELECT (
+    SELECT count(*)
+    FROM fcfs.enrollment ahead
+    WHERE ahead.section_id = place.section_id AND ahead.status = 'waitlisted'
+        AND (ahead.arrived_at, ahead.id) <= (place.arrived_at, place.id))
+FROM fcfs.enrollment place
+WHERE place.student_id = $1 AND place.section_id = $2 AND place.status = 'waitlisted';
+END;
+COMMENT ON FUNCTION fcfs.waitlist_position(bigint, bigint) IS
+    'How far a student is from the head of the line of a section, 1 for the first; NULL if they are not in it.';
+
+CREATE FUNCTION fcfs.pass_waitlists(max_rows integer DEFAULT 100)
+RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'fcfs_pass_waitlists';
+COMMENT ON FUNCTION fcfs.pass_waitlists(integer) IS
+    'Passes free seats on to those in line, at most max_rows, and answers how many. A seat that is given up is passed on at once; this is for what was left then.';

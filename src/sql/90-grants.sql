@@ -15,7 +15,7 @@ BEGIN
         SELECT p.oid FROM pg_proc p
         WHERE p.pronamespace = 'fcfs'::regnamespace AND (
             p.prorettype = 'fcfs.outcome'::regtype
-            OR p.proname IN ('call', 'person_id', 'refusals')
+            OR p.proname IN ('call', 'person_id', 'refusals', 'waitlist_position')
             OR EXISTS (
                 SELECT FROM pg_proc t
                 WHERE t.pronamespace = p.pronamespace AND t.proname = 'try_' || p.proname
@@ -49,8 +49,8 @@ BEGIN
         'section', 'reserved_seats', 'meeting', 'grade', 'permission_override', 'event', 'item', 'coupon'] LOOP
         EXECUTE format('GRANT INSERT, UPDATE, DELETE ON fcfs.%I TO %I', definition, role);
     END LOOP;
-    EXECUTE format('GRANT EXECUTE ON FUNCTION fcfs.section_schedule(bigint), fcfs.load_catalogue(jsonb, boolean), fcfs.expire_reservations(integer),'
-        ' fcfs.release_reserved_seats(integer),'
+    EXECUTE format('GRANT EXECUTE ON FUNCTION fcfs.section_schedule(bigint), fcfs.load_catalogue(jsonb, boolean),'
+        ' fcfs.expire_reservations(integer), fcfs.release_reserved_seats(integer), fcfs.pass_waitlists(integer),'
         ' fcfs.expire_idempotency_keys(integer), fcfs.reload_pool(text, bigint) TO %I', role);
 END
 $$;

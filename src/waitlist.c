@@ -1,0 +1,267 @@
+/*
+ * waitlist.c
+ *
+ * join_waitlist, leave_waitlist: a place in the line of a section, kept in the order
+ * of arrival; and pass_waitlists(), which passes on what was left (waitlist_pass.c).
+ *
+ * A place is a claim on the section's line, whose capacity is waitlist_capacity.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "enrollment.h"
+#include "operation.h"
+#include "pool.h"
+#include "test_point.h"
+#include "waitlist.h"
+#include "waitlist_pass.h"
+
+/* How many in a line a call looks at, of which the seat of the first who passes the
+ * rules is. The rest is left to pass_waitlists(), which looks at all. */
+#define FIRST_IN_LINE 20
+
+/* join_waitlist ------------------------------------------------------------------------- */
+
+enum JoinWaitlistArgument
+{
+	JOINING_STUDENT_ID,
+	JOINED_SECTION_ID,
+	JOIN_KEY,
+	SWAP_FROM_SECTION_ID,
+	CREDITS
+};
+
+/* Passes seats on that the call can have freed, or had for itself. At higher isolation
+ * levels rows that others have changed meanwhile would fail the transaction. */
+static void
+pass_on_in_call(int64 section_id)
+{
+	if (!IsolationUsesXactSnapshot())
+		(void) waitlist_pass_on(section_id, FIRST_IN_LINE, FIRST_IN_LINE);
+}
+
+/* Takes a place and writes it. */
+static bool
+line_up(ScheduleChange *change, const ScheduleDrop *drop, ScheduleAdd *add)
+{
+	Call *call = change->call;
+	EscrowEntry *line = NULL;
+	RefusalCode refused = pool_pin(&waitlist_pool, add->section_id, &line);
+	uint64 counted;
+
+	if (refused == REFUSAL_NONE)
+		refused = pool_claim(&waitlist_pool, line, add->section_id, false, 1, NULL);
+	if (refused != REFUSAL_NONE)
+		return call_refuse(call, refused, "section " INT64_FORMAT "%s", add->section_id,
+						   add->section->has_line ? "" : " has no wait list");
+	counted = pool_rows_counted();
+	add->enrollment_id = enrollment_line_up(change->student.id, add,
+											change->timetable.drop_count > 0 ? drop->section_id : 0,
+											call->arrived_at);
+	pool_claim_written(line, counted);
+	TEST_POINT("lined up");
+	return true;
+}
+
+/* try_join_waitlist() says in its detail what has become of it. */
+static void
+tell_status(Call *call, int64 enrollment_id)
+{
+	Snapshot newest = table_newest();
+	TableRead read;
+	bool isnull;
+
+	if (table_read_by_id(&read, &enrollments, ENROLLMENT_BY_ID, enrollment_id, newest))
+		call->detail = MemoryContextStrdup(call->context, TextDatumGetCString(table_read_value(
+															  &read, ENROLLMENT_STATUS, &isnull)));
+	table_read_end(&read);
+	UnregisterSnapshot(newest);
+}
+
+/* join_waitlist(student_id, section_id, key, swap_from_section_id, credits) */
+static bool
+run_join_waitlist(Call *call)
+{
+	const ArgumentValue *swap_from = &call->values[SWAP_FROM_SECTION_ID];
+	ScheduleDrop drop = {.section_id = swap_from->given ? swap_from->integer : 0};
+	ScheduleAdd add = {.section_id = call->arguments[JOINED_SECTION_ID]};
+	ScheduleChange change;
+	Snapshot newest;
+	bool granted;
+
+	if (swap_from->given && drop.section_id == add.section_id)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a section cannot be swapped for itself")));
+	if (call->values[CREDITS].given)
+		enrollment_state_credits(&add, call->values[CREDITS].numeric);
+	schedule_change_init(&change, call, call->arguments[JOINING_STUDENT_ID], &drop,
+						 swap_from->given ? 1 : 0, &add, 1);
+	change.lining_up = true;
+	if (!call_begin(call, LOCK_STUDENT, change.student.id) || !schedule_change_pin(&change))
+		return false;
+	newest = table_newest();
+	granted = schedule_change_judge(&change, newest) && line_up(&change, &drop, &add);
+	UnregisterSnapshot(newest);
+	if (!granted)
+		return false;
+	pass_on_in_call(add.section_id);
+	tell_status(call, add.enrollment_id);
+	return call_done(call, add.enrollment_id);
+}
+
+static Operation join_waitlist = {.name = "join_waitlist",
+								  .arguments = {{"student_id", ARGUMENT_BIGINT},
+												{"section_id", ARGUMENT_BIGINT},
+												{"idempotency_key", ARGUMENT_KEY},
+												{"swap_from_section_id", ARGUMENT_OPTIONAL_BIGINT},
+												{"credits", ARGUMENT_OPTIONAL_NUMERIC}},
+								  .run = run_join_waitlist,
+								  .made = &enrollments,
+								  .by_id = ENROLLMENT_BY_ID};
+
+OPERATION_FACES(join_waitlist, join_waitlist);
+
+/* leave_waitlist ------------------------------------------------------------------------- */
+
+/* leave_waitlist(student_id, section_id, key) */
+static bool
+run_leave_waitlist(Call *call)
+{
+	ScheduleAdd add = {.section_id = call->arguments[1]};
+	ScheduleChange change;
+	FoundEnrollment place;
+	EscrowEntry *line;
+	RefusalCode refused;
+	Snapshot newest;
+	bool found;
+
+	schedule_change_init(&change, call, call->arguments[0], NULL, 0, &add, 1);
+	if (!call_begin(call, LOCK_STUDENT, change.student.id) || !schedule_change_pin(&change))
+		return false;
+	refused = pool_pin(&waitlist_pool, add.section_id, &line);
+	if (refused != REFUSAL_NONE)
+		return call_refuse(call, refused, NULL);
+	newest = table_newest();
+	if (!student_find(&change.student, call->arguments[0], newest))
+		found = call_refuse(call, REFUSAL_STUDENT_NOT_FOUND, "student " INT64_FORMAT,
+							call->arguments[0]);
+	else if (!timetable_find_place(call->arguments[0], add.section_id, newest, &place))
+		found = call_refuse(call, REFUSAL_NOT_WAITLISTED,
+							"student " INT64_FORMAT ", section " INT64_FORMAT, call->arguments[0],
+							add.section_id);
+	else
+	{
+		found = true;
+		enrollment_end(&place, line, true, call->arrived_at, newest);
+	}
+	UnregisterSnapshot(newest);
+	return found && call_done(call, place.id);
+}
+
+static Operation leave_waitlist = {.name = "leave_waitlist",
+								   .arguments = {{"student_id", ARGUMENT_BIGINT},
+												 {"section_id", ARGUMENT_BIGINT},
+												 {"idempotency_key", ARGUMENT_KEY}},
+								   .run = run_leave_waitlist,
+								   .made = &enrollments,
+								   .by_id = ENROLLMENT_BY_ID};
+
+OPERATION_FACES(leave_waitlist, leave_waitlist);
+
+/* Passing on ------------------------------------------------------------------------------ */
+
+/* A change was made, and gave up seats. */
+void
+waitlist_pass_on_freed(const ScheduleChange *change)
+{
+	for (int i = 0; i < change->timetable.drop_count; i++)
+	{
+		const ScheduleDrop *drop = &change->timetable.drops[i];
+
+		if (drop->section->has_line || drop->section->is_cross_listed)
+			pass_on_in_call(drop->section_id);
+	}
+}
+
+static CachedQuery find_lines = {
+	"SELECT DISTINCT e.section_id FROM fcfs.enrollment e WHERE e.status = 'waitlisted' ORDER BY 1",
+	0,
+	{0},
+	NULL,
+	0};
+
+/* Passes on what is free of all sections that have a line; the worker's duty. */
+static int
+pass_all(int max_rows)
+{
+	static int64 last_section_id = PG_INT64_MAX;
+	int count;
+	int64 *section_ids;
+	int first = 0;
+	int seated = 0;
+
+	SPI_connect();
+	count = (int) query_read(&find_lines, NULL, NULL, 0);
+	section_ids = palloc(Max(count, 1) * sizeof(int64));
+	for (int i = 0; i < count; i++)
+		section_ids[i] = query_int64(i, 1, 0);
+	/* After the one where we stopped, so that all have their turn. */
+	while (first < count && section_ids[first] <= last_section_id)
+		first++;
+	for (int i = 0; i < count && seated < max_rows; i++)
+	{
+		last_section_id = section_ids[(first + i) % count];
+		seated += waitlist_pass_on(last_section_id, max_rows - seated, INT_MAX);
+	}
+	SPI_finish();
+	return seated;
+}
+
+PG_FUNCTION_INFO_V1(fcfs_pass_waitlists);
+
+/* pass_waitlists(max_rows) */
+Datum
+fcfs_pass_waitlists(PG_FUNCTION_ARGS)
+{
+	LockCall locks;
+	volatile int seated = 0;
+	int max_rows;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("max_rows must not be null")));
+	max_rows = PG_GETARG_INT32(0);
+	if (max_rows < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_rows must be at least 1")));
+	PreventCommandIfReadOnly("pass_waitlists()");
+	PreventCommandIfParallelMode("pass_waitlists()");
+	lock_call_begin(&locks, GetCurrentTimestamp());
+	PG_TRY();
+	{
+		seated = pass_all(max_rows);
+	}
+	PG_FINALLY();
+	{
+		lock_call_end(&locks);
+	}
+	PG_END_TRY();
+	PG_RETURN_INT32(seated);
+}
+
+void
+waitlist_init(void)
+{
+	operation_register(&join_waitlist);
+	operation_register(&leave_waitlist);
+}
