@@ -32,11 +32,14 @@ char *fcfs_test_point;
 static bool
 check_database(char **value, void **extra, GucSource source)
 {
-	List *names;
-	bool valid = SplitGUCList(pstrdup(*value), ',', &names);
+	char *copy = pstrdup(*value);
+	List *names = NIL;
+	bool valid = SplitGUCList(copy, ',', &names);
 
 	if (!valid)
 		GUC_check_errdetail("It must be a list of names, separated by commas.");
+	list_free(names);
+	pfree(copy);
 	return valid;
 }
 

@@ -78,7 +78,7 @@ typedef struct Duty
 /* What frees seats comes before what passes them on. */
 static Duty duties[] = {
 	{"expire_reservations", 100, 0, 0, false},
-	{"release_reserved_seats", 100, 0, 0, false},
+	{"release_reserved_seats", 10, 0, 0, false},
 	{"pass_waitlists", 100, 0, 0, false},
 	{"expire_idempotency_keys", 1000, 60, 0, false},
 };
@@ -253,7 +253,7 @@ static void
 heed_signals(void)
 {
 	if (ProcDiePending)
-		proc_exit(0);           /* with no line in the log, as in the middle of a batch */
+		proc_exit(0);           /* without the line in the log that a batch would leave */
 	QueryCancelPending = false; /* that was for a batch */
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
@@ -325,6 +325,12 @@ sleep_until(TimestampTz then)
 	heed_signals();
 }
 
+static TimestampTz
+after_interval(void)
+{
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), fcfs_worker_interval);
+}
+
 /* What is set for the database or for all of them must not change what duties do. */
 static void
 settle(void)
@@ -355,14 +361,12 @@ fcfs_worker_main(Datum arg)
 	worker_note_serving();
 	for (;;)
 	{
-		TimestampTz now = GetCurrentTimestamp();
-		TimestampTz later = TimestampTzPlusMilliseconds(now, fcfs_worker_interval);
 		bool work = look_around();
 
-		if (next > later)
-			next = later; /* the interval was made shorter, or the clock was put back */
-		if (next <= now)
-			next = work && do_duties() ? 0 : later;
+		/* The interval may have been made shorter, or the clock put back. */
+		next = Min(next, after_interval());
+		if (next <= GetCurrentTimestamp())
+			next = work && do_duties() ? 0 : after_interval();
 		sleep_until(next);
 	}
 }

@@ -133,6 +133,9 @@ worker_comes($node, $_, 'CREATE DATABASE with it for a template') for qw(second 
 does_its_duty($node, 'third', 'a copy');
 $node->safe_psql('postgres', 'ALTER DATABASE third RENAME TO fourth');
 worker_comes($node, 'fourth', 'ALTER DATABASE ... RENAME');
+$node->safe_psql('postgres', $_) for "SET allow_in_place_tablespaces = on; CREATE TABLESPACE elsewhere LOCATION ''", 'ALTER DATABASE fourth SET TABLESPACE elsewhere';
+worker_comes($node, 'fourth', 'ALTER DATABASE ... SET TABLESPACE');
+does_its_duty($node, 'fourth', 'ALTER DATABASE ... SET TABLESPACE');
 $node->safe_psql('postgres', 'DROP DATABASE fourth');
 pass('DROP DATABASE');
 $node->safe_psql('postgres', 'CREATE ROLE owner LOGIN CREATEDB; ALTER DATABASE second OWNER TO owner');
