@@ -79,6 +79,13 @@ FROM unnest(ARRAY[
     '{"student_id": 1, "drop_ids": [9223372036854775808], "add_ids": []}',
     '{"student_id": 1, "drop_ids": [], "add_ids": [1], "credits": ["NaN"]}']) AS args;
 
+-- In any order, some of them served strictly one after the other.
+UPDATE fcfs.section SET strict_order = true WHERE id IN (2, 4);
+SELECT code FROM fcfs.try_change_schedule(8, '{}', '{5,4,2,3}');
+SELECT code FROM fcfs.try_change_schedule(8, '{4,5}', '{6,1}');
+SELECT code FROM fcfs.try_swap_enrollment(8, 6, 4);
+SELECT test.sections(8);
+
 -- The row that is the answer, as it is now.
 SELECT id FROM fcfs.change_schedule(7, '{}', '{1}', 'gone', '{1}');
 SELECT id FROM fcfs.change_schedule(7, '{}', '{1}', 'gone', '{1}');

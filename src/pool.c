@@ -14,6 +14,7 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "escrow_shmem.h"
 #include "pool.h"
 
 /* In lock order. */
@@ -218,10 +219,15 @@ pool_facts(PoolKind *kind, EscrowEntry *entry, int64 id, EscrowFacts *facts)
 	return found;
 }
 
-/* Waits for the pool's strict order: it is the caller's to the end of the transaction. */
+/*
+ * Waits for the turn in a pinned pool with strict order: it is the caller's to the end
+ * of the transaction. Without shared memory it has been since it was pinned.
+ */
 RefusalCode
 pool_wait_turn(const PoolKind *kind, int64 id)
 {
+	if (!escrow_shared())
+		return REFUSAL_NONE;
 	switch (lock_acquire((LockName){kind->escrow.lock_class, id}, ExclusiveLock))
 	{
 		case LOCK_GRANTED:
