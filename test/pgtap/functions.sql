@@ -9,6 +9,8 @@ INSERT INTO operation (name, arguments, result) VALUES
     ('cancel_enrollment', 'student_id bigint, section_id bigint, KEY', 'fcfs.enrollment_summary'),
     ('swap_enrollment', 'student_id bigint, from_section_id bigint, to_section_id bigint, KEY, credits numeric DEFAULT NULL::numeric', 'fcfs.enrollment_summary'),
     ('change_schedule', 'student_id bigint, drop_ids bigint[], add_ids bigint[], KEY, credits numeric[] DEFAULT NULL::numeric[]', 'fcfs.timetable'),
+    ('join_waitlist', 'student_id bigint, section_id bigint, KEY, swap_from_section_id bigint DEFAULT NULL::bigint, credits numeric DEFAULT NULL::numeric', 'fcfs.enrollment_summary'),
+    ('leave_waitlist', 'student_id bigint, section_id bigint, KEY', 'fcfs.enrollment_summary'),
     ('reserve', 'customer_id bigint, item_id bigint, quantity integer DEFAULT 1, KEY', 'fcfs.reservation'),
     ('confirm_reservation', 'reservation_id bigint, KEY', 'fcfs.reservation'),
     ('cancel_reservation', 'reservation_id bigint, KEY', 'fcfs.reservation'),
@@ -23,6 +25,8 @@ SELECT 'try_' || name, arguments, 'fcfs.outcome' FROM operation
 UNION ALL VALUES
     ('call', 'name text, args jsonb DEFAULT ''{}''::jsonb', 'jsonb'),
     ('person_id', 'external text', 'bigint'),
+    ('waitlist_position', 'student_id bigint, section_id bigint', 'bigint'),
+    ('pass_waitlists', 'max_rows integer DEFAULT 100', 'integer'),
     ('expire_reservations', 'max_rows integer DEFAULT 1000', 'integer'),
     ('release_reserved_seats', 'max_rows integer DEFAULT 100', 'integer'),
     ('expire_idempotency_keys', 'max_rows integer DEFAULT 1000', 'integer'),

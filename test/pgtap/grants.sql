@@ -57,16 +57,16 @@ CREATE TEMPORARY TABLE may (role name, function text);
 INSERT INTO may
 SELECT role, face || function
 FROM unnest('{tap_app,tap_admin}'::name[]) AS role, unnest('{"",try_}'::text[]) AS face,
-    unnest('{enroll,cancel_enrollment,swap_enrollment,change_schedule,reserve,confirm_reservation,cancel_reservation,issue_coupon}'::text[]) AS function
+    unnest('{enroll,cancel_enrollment,swap_enrollment,change_schedule,join_waitlist,leave_waitlist,reserve,confirm_reservation,cancel_reservation,issue_coupon}'::text[]) AS function
 UNION ALL
-SELECT role, unnest('{call,person_id}'::text[]) FROM unnest('{tap_app,tap_admin}'::name[]) AS role
+SELECT role, unnest('{call,person_id,waitlist_position}'::text[]) FROM unnest('{tap_app,tap_admin}'::name[]) AS role
 UNION ALL
 SELECT role, 'refusals' FROM unnest('{tap_app,tap_admin,tap_monitor}'::name[]) AS role
 UNION ALL
 SELECT role, unnest('{verify,health,pools,is_preloaded,escrow_differences}'::text[])
 FROM unnest('{tap_admin,tap_monitor}'::name[]) AS role
 UNION ALL
-SELECT 'tap_admin', unnest('{expire_reservations,release_reserved_seats,expire_idempotency_keys,reload_pool,section_schedule,load_catalogue}'::text[]);
+SELECT 'tap_admin', unnest('{expire_reservations,release_reserved_seats,pass_waitlists,expire_idempotency_keys,reload_pool,section_schedule,load_catalogue}'::text[]);
 SELECT set_eq(
     format($$SELECT p.proname::text FROM pg_proc AS p
         WHERE p.pronamespace = 'fcfs'::regnamespace AND has_function_privilege(%L, p.oid, 'EXECUTE')$$, role),

@@ -131,7 +131,7 @@ SELECT command, pg_temp.told(command) AS answer
 FROM (
     SELECT format('SELECT fcfs.%s%s(%s)::text', face, function, arguments) AS command
     FROM unnest('{"",try_}'::text[]) AS face,
-        unnest('{enroll,cancel_enrollment,swap_enrollment,change_schedule,reserve,confirm_reservation,cancel_reservation,issue_coupon}'::text[]) AS function,
+        unnest('{enroll,cancel_enrollment,swap_enrollment,change_schedule,join_waitlist,leave_waitlist,reserve,confirm_reservation,cancel_reservation,issue_coupon}'::text[]) AS function,
         unnest(ARRAY['901, 901', '901, 902', '902, 902', '903, 902', '904, 901', '901, 904', '-1, 0', '901, 901, NULL', '901, 901, 9', $$901, 901, 'other'$$, '901',
             '(SELECT 1)', $$901, 'key'$$, 'NULL', 'NULL, 901', '9223372036854775807, -9223372036854775808']) AS arguments
     UNION ALL
