@@ -74,6 +74,27 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE pid = $work
 nothing_left($node, 'everything is done');
 
 #
+# Seats
+#
+
+$node->safe_psql('postgres', <<"END");
+INSERT INTO fcfs.term (id, code, enroll_opens_at, enroll_closes_at, starts_on, ends_on) VALUES (1001, 'seats', ${\ALWAYS}, '2099-03-02', '2099-06-12');
+INSERT INTO fcfs.course (id, code, credits) VALUES (1001, 'seats', 1);
+INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, waitlist_capacity) VALUES (1001, 1001, 1001, 'A', 2, 10);
+INSERT INTO fcfs.student (id) SELECT generate_series(1001, 1009);
+INSERT INTO fcfs.student_group (id, code) VALUES (1001, 'seats');
+INSERT INTO fcfs.reserved_seats (section_id, student_group_id, seats, release_at) VALUES (1001, 1001, 1, 'infinity');
+SELECT FROM fcfs.enroll(1001, 1001);
+SELECT FROM generate_series(1002, 1004) s, fcfs.join_waitlist(s, 1001);
+END
+my $enrolled = "(SELECT array_agg(student_id ORDER BY arrived_at) FROM fcfs.enrollment WHERE section_id = 1001 AND status = 'enrolled')";
+$node->safe_psql('postgres', 'UPDATE fcfs.reserved_seats SET release_at = now()');
+becomes_true('released FROM fcfs.reserved_seats', 'reserved seats are released at their time');
+becomes_true("$enrolled = '{1001,1002}'", '... and go to the first in line');
+$node->safe_psql('postgres', 'UPDATE fcfs.section SET capacity = 3 WHERE id = 1001');
+becomes_true("$enrolled = '{1001,1002,1003}'", 'what an administrator adds goes to the next');
+
+#
 # In nobody's way
 #
 
