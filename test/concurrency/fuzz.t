@@ -27,16 +27,22 @@ IDS = 8               # ids of everything are 1 to about this
 DATABASE = os.environ["PGDATABASE"]
 ROLE = f"{DATABASE}_app"
 
-MADE = ("term", "student", "course", "section", "event", "item", "coupon")     # with ids that are known
+MADE = ("term", "student", "course", "student_group", "cross_list", "section", "reserved_seats", "event", "item", "coupon")  # with ids that are known
 WORLD = f"""
 INSERT INTO fcfs.term (id, code, enroll_opens_at, enroll_closes_at, starts_on, ends_on)
 SELECT g, 'T' || g, {ALWAYS}, '2099-01-01', '2099-02-01' FROM generate_series(1, 2) g ON CONFLICT DO NOTHING;
 INSERT INTO fcfs.student (id) SELECT generate_series(1, {IDS}) ON CONFLICT DO NOTHING;
 INSERT INTO fcfs.course (id, code, credits) SELECT g, 'C' || g, 3 FROM generate_series(1, {IDS}) g ON CONFLICT DO NOTHING;
-INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, strict_order)
-SELECT g, t.id, c.id, 'A' || g, g, g = 4
+INSERT INTO fcfs.student_group (id, code) SELECT g, 'G' || g FROM generate_series(1, 3) g ON CONFLICT DO NOTHING;
+INSERT INTO fcfs.student_group_member (student_id, student_group_id)
+SELECT s.id, g.id FROM fcfs.student s, fcfs.student_group g WHERE s.id % g.id = 0 AND g.id <= 3 ON CONFLICT DO NOTHING;
+INSERT INTO fcfs.cross_list (id, code, capacity) SELECT g, 'X' || g, 3 * g FROM generate_series(1, 2) g ON CONFLICT DO NOTHING;
+INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, strict_order, waitlist_capacity, cross_list_id)
+SELECT g, t.id, c.id, 'A' || g, g, g = 4, g % 4, (SELECT min(id) FROM fcfs.cross_list WHERE g IN (6, 7))
 FROM generate_series(1, {IDS}) g, LATERAL (SELECT min(id) AS id FROM fcfs.term) t, LATERAL (SELECT id FROM fcfs.course ORDER BY id OFFSET g % 5 LIMIT 1) c
 ON CONFLICT DO NOTHING;
+INSERT INTO fcfs.reserved_seats (id, section_id, student_group_id, seats, release_at)
+SELECT g, s.id, (SELECT min(id) FROM fcfs.student_group), 1, '2000-01-01' FROM generate_series(1, 2) g JOIN fcfs.section s ON s.id = 4 + g AND s.capacity > 1 ON CONFLICT DO NOTHING;
 INSERT INTO fcfs.event (id, code, sale_opens_at, sale_closes_at, hold_for, max_per_customer)
 SELECT g, 'E' || g, {ALWAYS}, g * interval '100 ms', 6 FROM generate_series(1, 3) g ON CONFLICT DO NOTHING;
 INSERT INTO fcfs.item (id, event_id, code, stock, price, strict_order)
@@ -66,16 +72,20 @@ CATALOGUES = tuple(json.dumps(document) for document in (
         {"term": "T1", "course": f"C{n}", "code": f"A{n}", "capacity": n, "cross_list": ("X1", None)[n % 2], "cancelled_at": (None, None, "2021-01-01")[n % 3],
          "meetings": [{"weekday": n, "starts_at": "09:00", "ends_at": f"1{n}:00"}, {"on_date": f"2099-02-0{n}", "starts_at": "09:00", "ends_at": "10:00"}]}
         for n in range(1, 8)], "reserved_seats": [{"term": "T1", "course": "C5", "section": "A5", "student_group": "G1", "seats": 2}]}))
+RULES = ("capacity", "credits", "conflict", "prerequisite", "window")
 PLAUSIBLE = {
     "weekday": range(0, 9), "quantity": range(1, 4), "capacity": range(0, 10), "stock": range(0, 20), "quota": range(0, 20), "price": range(0, 9),
     "per_user_limit": range(0, 4), "user_ordinal": range(0, 4), "max_per_customer": range(0, 9), "cancel_days": (0, 3, 3660, 3661), "max_rows": (1, 100),
     "amount": range(0, 9), "credits": (0, 1, 3, "NaN", 999.9), "points": (0, 2, 4, "NaN"), "max_credits": (0, 18, 1000), "retake_cutoff": (1, 4, "NaN"),
     "time_zone": ("UTC", "Europe/Berlin", "America/New_York", "nowhere", "<x>+25", "../passwd"), "currency": ("USD", "EUR", "usd"),
-    "starts_at": ("09:00", "09:30", "23:00", "24:00"), "ends_at": ("10:00", "10:30", "24:00"), "kind": ("section", "item", "coupon", "seat"),
+    "starts_at": ("09:00", "09:30", "23:00", "24:00"), "ends_at": ("10:00", "10:30", "24:00"), "kind": ("section", "waitlist", "reserved_seats", "cross_list", "item", "coupon", "seat"),
     "starts_on": ("2099-01-01", "2099-01-15", "5874897-12-31", "4713-01-01 BC"), "ends_on": ("2099-02-01", "2099-01-20", "2199-01-01"),
-    "status": ("enrolled", "cancelled", "held", "confirmed", "expired", "issued", "redeemed", "revoked", "lost"), "role": (ROLE, ROLE, ROLE, "nobody at all", 'x"y'),
+    "status": ("enrolled", "waitlisted", "cancelled", "held", "confirmed", "expired", "issued", "redeemed", "revoked", "lost"), "role": (ROLE, ROLE, ROLE, "nobody at all", 'x"y'),
     "hold_for": ("1 s", "10 ms", "15 min", "178000000 years", "-1 day"), "schedule": ("{}", "{[2099-01-05 09:30+00,2099-01-05 10:30+00)}", "{(,)}"),
     "catalogue": CATALOGUES,
+    "waitlist_capacity": range(0, 4), "seats": range(0, 4), "release_at": MOMENTS, "min_credits": (0, 1, 3), "max_attempts": (1, 2), "min_points": (0, 2, 4),
+    "rule": RULES, "override": RULES, "granted_by": ("the office",), "reason": ("a reason",), "swap_from_section_id": range(1, IDS + 1), "swap_section_id": range(1, IDS + 1),
+    "drop_id": range(1, IDS + 1), "add_id": range(1, IDS + 1), "cancelled_at": ("now", "2000-01-01", "infinity"),
     "opens_at": MOMENTS, "closes_at": MOMENTS, "enroll_opens_at": MOMENTS, "enroll_closes_at": MOMENTS, "sale_opens_at": MOMENTS, "sale_closes_at": MOMENTS,
     "key": ("k1", "k2", "k3"), "idempotency_key": ("k1", "k2", "k3"), "function": ("enroll", "reserve"), "arguments": ("1,1", "1,1,1"), "external": ("ann", "bob"),
 }
