@@ -18,7 +18,7 @@ class Call:
         self.number = line["n"]
         self.attempt = line.get("attempt", 1)
         self.operation = line["op"]
-        self.arguments = tuple(line.get("args", ()))
+        self.arguments = tuple(tuple(argument) if isinstance(argument, list) else argument for argument in line.get("args", ()))
         self.level = line.get("level")
         self.slot = line.get("slot")
         self.trying = line.get("try", False)
@@ -36,6 +36,8 @@ class Call:
         self.alive_until = 0        # it surely stood then, though it was undone later
         self.pid = None             # of its backend, if that is known
         self.snapshot = self.sent   # raw SQL in it sees the tables as of then, or later
+        self.made = {}              # pool → the claim that it made, or was answered with
+        self.gave = {}              # pool → the claims that it gave back; one of them, if it is not known which
 
     def answer(self, line):
         self.code = line["code"]
@@ -89,6 +91,7 @@ class Log:
         self.transactions = []
         self.planned = collections.defaultdict(list)   # connection → every first attempt
         self.waiting = []
+        self.line = []              # looks: from, t, the ids of the places in line that there were
         self.complete = False
         self.clock_set = 0
         self.first = {}
@@ -116,6 +119,8 @@ class Log:
             self.clock_set = line["clock_set"]
         elif what == "gone":
             self._gone[line["pid"]].append(line["t"])
+        elif what == "line":
+            self.line.append((line["from"], line["t"], frozenset(line["ids"])))
         elif what == "waiting":
             self.waiting.append((line["from"], line["t"], line["who"]))
         elif what == "connected":

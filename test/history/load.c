@@ -22,6 +22,7 @@
  *             connection was lost
  *   gone      that backend is no longer there
  *   waiting   who waits for which of the extension's locks, since when
+ *   line      the places in line that there are; not said again as long as nobody is in one
  *   end       the driver came to its end, and by how much the clock was set
  */
 #include <errno.h>
@@ -171,6 +172,25 @@ log_line(char *line, size_t length)
 		die("%s: %s", options.log, strerror(errno));
 }
 
+/* A number, or an array of them within such brackets. */
+static void
+put_argument(char *line, size_t *length, Argument what, int64_t argument, const char *brackets)
+{
+	int64_t pools[PLAN_POOLS];
+	int count;
+
+	if (what != POOLS)
+	{
+		put(line, length, "%" PRId64, argument);
+		return;
+	}
+	count = plan_pools(argument, pools);
+	put(line, length, "%c", brackets[0]);
+	for (int i = 0; i < count; i++)
+		put(line, length, "%s%" PRId64, i > 0 ? "," : "", pools[i]);
+	put(line, length, "%c", brackets[1]);
+}
+
 static void
 log_call(const Connection *connection, const Step *step, const int64_t *arguments, int attempt,
 		 bool skipped)
@@ -190,7 +210,10 @@ log_call(const Connection *connection, const Step *step, const int64_t *argument
 	{
 		put(line, &length, ",\"args\":[");
 		for (int i = 0; i < PLAN_ARGUMENTS && operation->arguments[i] != NOTHING; i++)
-			put(line, &length, "%s%" PRId64, i > 0 ? "," : "", arguments[i]);
+		{
+			put(line, &length, "%s", i > 0 ? "," : "");
+			put_argument(line, &length, operation->arguments[i], arguments[i], "[]");
+		}
 		put(line, &length, "]");
 	}
 	if (step->trying)
@@ -326,10 +349,16 @@ write_call(const Step *step, char *sql)
 		return;
 	}
 	put(sql, &length, "SELECT %s, id, %s FROM fcfs.%s%s(", step->trying ? "code" : "'OK'",
-		step->trying ? "replayed" : "false", step->trying ? "try_" : "", operation->name);
+		step->trying ? "replayed" : "false", step->trying ? "try_" : "",
+		operation->function ? operation->function : operation->name);
 	for (; arguments < PLAN_ARGUMENTS && operation->arguments[arguments] != NOTHING; arguments++)
+	{
+		/* What is optional comes behind the key, and has a name. */
+		if (operation->optional && arguments == 2)
+			put(sql, &length, "%s => ", operation->optional);
 		put(sql, &length, "$%d, ", arguments + 1);
-	put(sql, &length, "$%d)", arguments + 1);
+	}
+	put(sql, &length, "idempotency_key => $%d)", arguments + 1);
 }
 
 static PGresult *
@@ -344,7 +373,9 @@ send_call(const Connection *connection, const Step *step, const int64_t *argumen
 	write_call(step, sql);
 	for (; count < PLAN_ARGUMENTS && operation->arguments[count] != NOTHING; count++)
 	{
-		(void) snprintf(text[count], sizeof(text[count]), "%" PRId64, arguments[count]);
+		size_t length = 0;
+
+		put_argument(text[count], &length, operation->arguments[count], arguments[count], "{}");
 		values[count] = text[count];
 	}
 	if (!operation->sql && operation->arguments[0] != NOTHING)
@@ -516,6 +547,32 @@ observe_waiting(PGconn *server)
 	return good;
 }
 
+static const char *const who_is_in_line =
+	"SELECT id FROM fcfs.enrollment WHERE status = 'waitlisted' ORDER BY id";
+
+/* From these looks it is known between which moments a place became a seat: no answer tells it. */
+static bool
+observe_line(PGconn *server)
+{
+	static bool empty = false;
+	int64_t from = now();
+	PGresult *result = PQexec(server, who_is_in_line);
+	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+	char line[LINE];
+	size_t length = 0;
+
+	put(line, &length, "{\"t\":%" PRId64 ",\"what\":\"line\",\"from\":%" PRId64 ",\"ids\":[", now(),
+		from);
+	for (int i = 0; good && i < PQntuples(result); i++)
+		put(line, &length, "%s%s", i > 0 ? "," : "", PQgetvalue(result, i, 0));
+	put(line, &length, "]}");
+	if (good && !(empty && PQntuples(result) == 0))
+		log_line(line, length);
+	empty = good && PQntuples(result) == 0;
+	PQclear(result);
+	return good;
+}
+
 /* Which of the backends that connections have lost have ended. */
 static bool
 observe_gone(PGconn *server)
@@ -560,7 +617,8 @@ run_observer(void *argument)
 	{
 		if (!server)
 			server = open_server();
-		if (PQstatus(server) != CONNECTION_OK || !observe_waiting(server) || !observe_gone(server))
+		if (PQstatus(server) != CONNECTION_OK || !observe_waiting(server) ||
+			!observe_line(server) || !observe_gone(server))
 		{
 			PQfinish(server);
 			server = NULL;

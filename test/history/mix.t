@@ -19,7 +19,8 @@ SECONDS = int(os.environ.get("FCFS_SECONDS", "30"))
 
 # Without these the mix would prove less than it is meant to. (A load of a second or two may lack some.)
 WANTED = {"commit", "rollback", "rollback_to", "OK", "replayed", "IDEMPOTENCY_KEY_REUSED",
-          "ALREADY_ENROLLED", "CREDIT_LIMIT_EXCEEDED", "SCHEDULE_CONFLICT", "COURSE_FULL", "NOT_ENROLLED",
+          "ALREADY_ENROLLED", "CREDIT_LIMIT_EXCEEDED", "SCHEDULE_CONFLICT", "COURSE_FULL", "NOT_ENROLLED", "CREDIT_MINIMUM_NOT_MET",
+          "PREREQUISITE_NOT_MET", "COREQUISITE_NOT_MET", "swap_enrollment", "change_schedule", "cross_list_capacity",
           "QUANTITY_LIMIT_EXCEEDED", "OUT_OF_STOCK", "RESERVATION_NOT_HELD", "RESERVATION_EXPIRED",
           "COUPON_ALREADY_ISSUED", "COUPON_EXHAUSTED", "COUPON_CLOSED", "section_capacity", "item_stock", "coupon_quota",
           "enrollment_once_a_course", "enrollment_no_overlap", "coupon_issue_once_a_user"}

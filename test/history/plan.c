@@ -29,7 +29,7 @@
 typedef struct Kind
 {
 	const char *name;
-	int capacities[8]; /* of the pools FIRST_POOL, FIRST_POOL + 1, …; 0 ends them */
+	int capacities[9]; /* of the pools FIRST_POOL, FIRST_POOL + 1, …; 0 ends them */
 	const char *setup;
 } Kind;
 
@@ -40,20 +40,40 @@ typedef struct Kind
  */
 static const Kind kinds[POOL_KINDS] = {
 	{"section",
-	 {8, 8, 6, 8, 3, 10},
-	 /* 101 and 102 are of one course; 101 and 103, and 104 and 105, overlap. */
+	 {8, 8, 6, 8, 3, 10, 5, 5},
+	 /* 101 and 102 are of one course; 101 and 103, and 104 and 105, overlap; 107 and 108 share
+	  * seats. Some of 104 are reserved for every third person. For 106 most have what they must
+	  * have taken before; 108 is taken with 104. Some are let pass over a rule. */
 	 "INSERT INTO fcfs.term (id, code, enroll_opens_at, enroll_closes_at, starts_on, ends_on,"
-	 " max_credits) VALUES (901, 'load', '2000-01-01', '2100-01-01', '2099-02-02', '2099-05-01', "
-	 "10);"
+	 " max_credits, min_credits) VALUES (901, 'load', '2000-01-01', '2100-01-01', '2099-02-02',"
+	 " '2099-05-01', 10, 2);"
 	 "INSERT INTO fcfs.course (id, code, credits)"
-	 " SELECT 900 + g, 'load ' || g, 2 + g % 3 FROM generate_series(1, 5) g;"
-	 "INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, strict_order) VALUES"
-	 " (101, 901, 901, 'load A', 8, false), (102, 901, 901, 'load B', 8, false),"
-	 " (103, 901, 902, 'load A', 6, true), (104, 901, 903, 'load A', 8, false),"
-	 " (105, 901, 904, 'load A', 3, false), (106, 901, 905, 'load A', 10, true);"
+	 " SELECT 900 + g, 'load ' || g, 2 + g % 3 FROM generate_series(1, 8) g;"
+	 "INSERT INTO fcfs.prerequisite (course_id, required_course_id, min_points, concurrent) VALUES"
+	 " (905, 908, 2, false), (907, 903, NULL, true);"
+	 "INSERT INTO fcfs.grade (student_id, course_id, term_id, points)"
+	 " SELECT id, 908, 901, id % 5 FROM fcfs.student WHERE id BETWEEN 9001 AND 9024;"
+	 "INSERT INTO fcfs.cross_list (id, code, capacity) VALUES (901, 'load', 7);"
+	 "INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, strict_order,"
+	 " cross_list_id) VALUES"
+	 " (101, 901, 901, 'load A', 8, false, NULL), (102, 901, 901, 'load B', 8, false, NULL),"
+	 " (103, 901, 902, 'load A', 6, true, NULL), (104, 901, 903, 'load A', 8, false, NULL),"
+	 " (105, 901, 904, 'load A', 3, false, NULL), (106, 901, 905, 'load A', 10, true, NULL),"
+	 " (107, 901, 906, 'load A', 5, false, 901), (108, 901, 907, 'load A', 5, false, 901);"
 	 "INSERT INTO fcfs.meeting (section_id, weekday, starts_at, ends_at) VALUES"
 	 " (101, 1, '09:00', '10:30'), (102, 2, '09:00', '10:30'), (103, 1, '10:00', '11:00'),"
-	 " (104, 3, '09:00', '10:30'), (105, 3, '10:29', '12:00'), (106, 4, '09:00', '10:30');"},
+	 " (104, 3, '09:00', '10:30'), (105, 3, '10:29', '12:00'), (106, 4, '09:00', '10:30'),"
+	 " (107, 5, '09:00', '10:30'), (108, 2, '12:00', '13:30');"
+	 "INSERT INTO fcfs.student_group (id, code) VALUES (901, 'load');"
+	 "INSERT INTO fcfs.student_group_member (student_id, student_group_id)"
+	 " SELECT id, 901 FROM fcfs.student WHERE id BETWEEN 9001 AND 9024 AND id % 3 = 0;"
+	 "INSERT INTO fcfs.reserved_seats (id, section_id, student_group_id, seats)"
+	 " VALUES (901, 104, 901, 3);"
+	 "INSERT INTO fcfs.permission_override (student_id, section_id, rule, granted_by, reason)"
+	 " SELECT person, section, rule, 'load', 'load' FROM (VALUES (9001, 105, 'capacity'),"
+	 " (9002, 103, 'conflict'), (9003, 106, 'credits'), (9005, 106, 'prerequisite'),"
+	 " (9006, 107, 'capacity'), (9007, 101, 'conflict'), (9008, 108, 'prerequisite'))"
+	 " o (person, section, rule);"},
 	{"item",
 	 {20, 12, 10},
 	 /* Two of an event with a limit for each customer, one of a shop. */
@@ -78,7 +98,11 @@ const char *const plan_setup_people = "INSERT INTO fcfs.student (id) SELECT gene
 
 /* What every log begins with. */
 const char *const plan_capacities =
-	"SELECT 'section', id, capacity FROM fcfs.section WHERE code LIKE 'load%'"
+	"SELECT 'section', id, capacity - coalesce((SELECT sum(capacity) FROM fcfs.reserved_seats"
+	" WHERE section_id = s.id), 0) FROM fcfs.section s WHERE code LIKE 'load%'"
+	" UNION ALL SELECT 'reserved_seats', r.id, r.capacity FROM fcfs.reserved_seats r"
+	" JOIN fcfs.section s ON s.id = section_id WHERE s.code LIKE 'load%'"
+	" UNION ALL SELECT 'cross_list', id, capacity FROM fcfs.cross_list WHERE code LIKE 'load%'"
 	" UNION ALL SELECT 'item', id, stock FROM fcfs.item WHERE code LIKE 'load%'"
 	" UNION ALL SELECT 'coupon', id, quota FROM fcfs.coupon WHERE code LIKE 'load%' ORDER BY 1, 2";
 
@@ -88,6 +112,19 @@ const char *const plan_capacities =
 static const Operation operations[] = {
 	{.kind = SECTION, .weight = 10, .name = "enroll", .arguments = {PERSON, POOL}, .makes = true},
 	{.kind = SECTION, .weight = 8, .name = "cancel_enrollment", .arguments = {PERSON, POOL}},
+	{.kind = SECTION, .weight = 5, .name = "swap_enrollment",
+	 .arguments = {PERSON, OTHER_POOL, POOL}, .makes = true},
+	{.kind = SECTION, .weight = 6, .name = "change_schedule",
+	 .arguments = {PERSON, POOLS, POOLS}},
+	{.kind = SECTION, .weight = 0, .name = "join_waitlist", .arguments = {PERSON, POOL},
+	 .makes = true},
+	{.kind = SECTION, .weight = 0, .name = "join_waitlist_to_swap", .function = "join_waitlist",
+	 .arguments = {PERSON, POOL, OTHER_POOL}, .optional = "swap_from_section_id", .makes = true},
+	{.kind = SECTION, .weight = 0, .name = "leave_waitlist", .arguments = {PERSON, POOL}},
+	{.kind = SECTION, .weight = 0, .name = "waitlist_position", .arguments = {PERSON, POOL},
+	 .sql = "SELECT 'OK', fcfs.waitlist_position($1, $2)"},
+	{.kind = SECTION, .weight = 0, .name = "pass_waitlists", .arguments = {ROWS},
+	 .sql = "SELECT 'OK', fcfs.pass_waitlists($1)"},
 	{.kind = SECTION, .weight = 2, .name = "raw_enroll", .arguments = {PERSON, POOL}, .makes = true,
 	 .sql = "INSERT INTO fcfs.enrollment (student_id, section_id) VALUES ($1, $2)"
 			" RETURNING 'OK', id"},
@@ -214,6 +251,38 @@ choose(uint64_t *random, const Operation *table, size_t size, unsigned wanted, b
 #undef POSSIBLE
 }
 
+/* An array of up to three, packed: 16 bits each, from the lowest. Seldom one of them is there twice. */
+static int64_t
+choose_pools(uint64_t *random, PoolKind kind, int first)
+{
+	static const int counts[] = {0, 1, 1, 1, 1, 2, 2, 3};
+	int count = counts[below(random, (int) (sizeof(counts) / sizeof(counts[0])))];
+	int64_t packed = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		int64_t pool = FIRST_POOL + (first + below(random, pools_of(kind))) % pools_of(kind);
+		bool twice = false;
+
+		for (int64_t rest = packed; rest != 0; rest >>= 16)
+			twice = twice || (rest & 0xFFFF) == pool;
+		if (!twice || percent(random, 5))
+			packed = (int64_t) ((uint64_t) packed << 16 | (uint64_t) pool);
+	}
+	return packed;
+}
+
+/* What is in such an array; how many they are. */
+int
+plan_pools(int64_t argument, int64_t *pools)
+{
+	int count = 0;
+
+	for (; argument != 0; argument >>= 16)
+		pools[count++] = argument & 0xFFFF;
+	return count;
+}
+
 static int64_t
 choose_argument(uint64_t *random, const Operation *operation, Argument what, int pool)
 {
@@ -225,6 +294,10 @@ choose_argument(uint64_t *random, const Operation *operation, Argument what, int
 			return FIRST_PERSON + crowded(random, HOT_PEOPLE, PEOPLE);
 		case POOL:
 			return FIRST_POOL + pool;
+		case OTHER_POOL:
+			return FIRST_POOL + below(random, pools_of(operation->kind));
+		case POOLS:
+			return choose_pools(random, operation->kind, pool);
 		case QUANTITY:
 			return 1 + below(random, 3);
 		case ROWS:

@@ -14,6 +14,7 @@
 #define SLOTS 32
 
 #define PLAN_ARGUMENTS 3
+#define PLAN_POOLS 3 /* in an array */
 #define PLAN_STEPS 24
 
 typedef enum PoolKind
@@ -29,6 +30,8 @@ typedef enum Argument
 	NOTHING,
 	PERSON,
 	POOL,
+	OTHER_POOL, /* of the same kind, perhaps the same one */
+	POOLS,      /* an array, see plan_pools() */
 	QUANTITY,
 	CLAIM, /* the id that is in a slot when the call is made, 0 if none is */
 	ROWS,
@@ -39,7 +42,9 @@ typedef enum Argument
 typedef struct Operation
 {
 	const char *name;
-	const char *sql; /* NULL: a function with two faces, called by its name */
+	const char *sql;      /* NULL: a function with two faces, called by its name */
+	const char *function; /* its name, if that is another one */
+	const char *optional; /* the name of its third argument, which comes behind the key */
 	PoolKind kind;
 	Argument arguments[PLAN_ARGUMENTS];
 	int weight;
@@ -81,6 +86,7 @@ extern void plan_init(Planner *planner, uint64_t seed, int connection, unsigned 
 extern void plan_transaction(Planner *planner, Transaction *transaction);
 extern void plan_administration(Planner *planner, Transaction *transaction);
 extern unsigned plan_profile(const char *name);
+extern int plan_pools(int64_t argument, int64_t *pools);
 extern const char *plan_kind_name(PoolKind kind);
 extern const char *plan_setup(PoolKind kind);
 

@@ -6,57 +6,88 @@ import collections
 from history import NEVER
 
 # How claims of a kind of pool are found (id, person, pool, units, status, when it
-# arrived, expires, ended, and its arrival number), the status that they begin
-# with, and those that give their units back.
+# arrived, expires, ended, its arrival number, the rules that it was let pass over, and which
+# reserved seats it is one of), the status that they begin with, and those that give their units back.
 KINDS = {
     "section": {
-        "rows": "SELECT e.id, e.student_id, e.section_id, 1, e.status, e.arrived_at, NULL, e.ended_at, NULL"
+        "rows": "SELECT e.id, e.student_id, e.section_id, 1, e.status, e.arrived_at, NULL, e.ended_at, NULL, e.override, e.reserved_seats_id"
                 " FROM fcfs.enrollment e JOIN fcfs.section p ON p.id = e.section_id WHERE p.code LIKE 'load%'",
-        "pools": "SELECT id, strict_order, capacity FROM fcfs.section WHERE code LIKE 'load%'",
         "first": "enrolled", "over": ("cancelled",),
     },
     "item": {
-        "rows": "SELECT r.id, r.customer_id, l.item_id, l.quantity, r.status, r.arrived_at, r.expires_at, r.ended_at, NULL"
+        "rows": "SELECT r.id, r.customer_id, l.item_id, l.quantity, r.status, r.arrived_at, r.expires_at, r.ended_at, NULL, NULL, NULL"
                 " FROM fcfs.reservation r JOIN fcfs.reservation_line l ON l.reservation_id = r.id"
                 " JOIN fcfs.item p ON p.id = l.item_id WHERE p.code LIKE 'load%'",
-        "pools": "SELECT id, strict_order, stock FROM fcfs.item WHERE code LIKE 'load%'",
         "first": "held", "over": ("cancelled", "expired"),
     },
     "coupon": {
-        "rows": "SELECT i.id, i.user_id, i.coupon_id, 1, i.status, i.arrived_at, NULL, NULL, i.arrival"
+        "rows": "SELECT i.id, i.user_id, i.coupon_id, 1, i.status, i.arrived_at, NULL, NULL, i.arrival, NULL, NULL"
                 " FROM fcfs.coupon_issue i JOIN fcfs.coupon p ON p.id = i.coupon_id WHERE p.code LIKE 'load%'",
-        "pools": "SELECT id, strict_order, quota FROM fcfs.coupon WHERE code LIKE 'load%'",
         "first": "issued", "over": ("revoked",),
     },
 }
 
+# The pools that claims take of: id, are they served in strict order, capacity.
+POOLS = {
+    # What is reserved for a group is cut out of the capacity.
+    "section": "SELECT s.id, s.strict_order, s.capacity - coalesce((SELECT sum(r.capacity) FROM fcfs.reserved_seats r"
+               " WHERE r.section_id = s.id), 0) FROM fcfs.section s WHERE s.code LIKE 'load%'",
+    "reserved_seats": "SELECT r.id, s.strict_order, r.capacity FROM fcfs.reserved_seats r JOIN fcfs.section s ON s.id = r.section_id"
+                      " WHERE s.code LIKE 'load%'",
+    "cross_list": "SELECT id, false, capacity FROM fcfs.cross_list WHERE code LIKE 'load%'",
+    "item": "SELECT id, strict_order, stock FROM fcfs.item WHERE code LIKE 'load%'",
+    "coupon": "SELECT id, strict_order, quota FROM fcfs.coupon WHERE code LIKE 'load%'",
+}
+
 
 class Operation:
-    """What a call does. takes: it makes a claim of its kind; person, pool, units: which of
-    its arguments these are. to: it gives a claim another status, if it is one of those in of;
-    claim: which argument is the claim's id, where it is not found by person and pool. missing, wrong: the answers
-    that there is no such claim, and that its status is another one. capacity: which
-    argument is the new capacity of the pool."""
+    """What a call does, as far as its arguments say. person: which of them that is. adds: the pools that it
+    takes from and how much, drops: those whose claims it gives back. id_is: what the id of its answer is of.
+    to: it gives a claim another status, if it is one of those in of; claim: which argument is the claim's
+    id, where it is not found by person and pool. missing, wrong: the answers that there is no such claim, and
+    that its status is another one. capacity: which argument is the new capacity of the pool. bad: the SQLSTATE of
+    arguments that make no sense."""
 
-    def __init__(self, kind, takes=False, person=None, pool=None, units=None, to=None, of=(), claim=None,
-                 missing=None, wrong=None, capacity=None):
-        self.kind, self.takes, self.person, self.pool, self.units = kind, takes, person, pool, units
+    def __init__(self, kind, person=None, pool=None, adds=None, drops=None, id_is="claim", to=None, of=(), claim=None,
+                 missing=None, wrong=None, capacity=None, bad=lambda arguments: None):
+        self.kind, self.person, self.pool, self.adds, self.drops, self.id_is = kind, person, pool, adds, drops, id_is
         self.to, self.of, self.claim, self.missing, self.wrong, self.capacity = to, of, claim, missing, wrong, capacity
+        self.bad = bad
+
+    @property
+    def takes(self):
+        return self.adds is not None
+
+
+def taking(kind, person, pool, units=None):
+    return Operation(kind, person, pool, adds=lambda arguments: [(arguments[pool], 1 if units is None else arguments[units])])
+
+
+def bad_change(arguments):
+    _, drops, adds = arguments
+    return "22023" if not drops + adds or len(set(drops + adds)) < len(drops + adds) else None
 
 
 OPERATIONS = {
-    "enroll": Operation("section", takes=True, person=0, pool=1),
-    "raw_enroll": Operation("section", takes=True, person=0, pool=1),
-    "cancel_enrollment": Operation("section", to="cancelled", of=("enrolled",), person=0, pool=1, missing="NOT_ENROLLED"),
+    "enroll": taking("section", person=0, pool=1),
+    "raw_enroll": taking("section", person=0, pool=1),
+    "cancel_enrollment": Operation("section", person=0, pool=1, drops=lambda arguments: arguments[1:2],
+                                   to="cancelled", of=("enrolled",), missing="NOT_ENROLLED"),
+    "swap_enrollment": Operation("section", person=0, adds=lambda arguments: [(arguments[2], 1)], drops=lambda arguments: arguments[1:2],
+                                 to="cancelled", of=("enrolled",), missing="NOT_ENROLLED",
+                                 bad=lambda arguments: "22023" if arguments[1] == arguments[2] else None),
+    "change_schedule": Operation("section", person=0, adds=lambda arguments: [(pool, 1) for pool in arguments[2]],
+                                 drops=lambda arguments: arguments[1], id_is="person",
+                                 to="cancelled", of=("enrolled",), missing="NOT_ENROLLED", bad=bad_change),
     "raw_cancel_enrollment": Operation("section", to="cancelled", of=("enrolled",), claim=0, missing="NONE", wrong="NONE"),
-    "reserve": Operation("item", takes=True, person=0, pool=1, units=2),
+    "reserve": taking("item", person=0, pool=1, units=2),
     "confirm_reservation": Operation("item", to="confirmed", of=("held",), claim=0, missing="RESERVATION_NOT_FOUND",
                                      wrong="RESERVATION_NOT_HELD"),
     "cancel_reservation": Operation("item", to="cancelled", of=("held", "confirmed"), claim=0, missing="RESERVATION_NOT_FOUND",
                                     wrong="RESERVATION_NOT_HELD"),
     "expire_reservations": Operation("item"),
-    "issue_coupon": Operation("coupon", takes=True, person=1, pool=0),
-    "raw_issue_coupon": Operation("coupon", takes=True, person=1, pool=0),
+    "issue_coupon": taking("coupon", person=1, pool=0),
+    "raw_issue_coupon": taking("coupon", person=1, pool=0),
     "raw_revoke_coupon": Operation("coupon", to="revoked", of=("issued",), claim=0, missing="NONE", wrong="NONE"),
     "set_section_capacity": Operation("section", pool=0, capacity=1),
     "set_item_capacity": Operation("item", pool=0, capacity=1),
@@ -66,49 +97,61 @@ OPERATIONS = {
 
 class Rule:
     """One rule about taking: of each of the limits that a claim touches, nobody may have
-    more than so much. codes: the answers that say so. pool: it is the pool's own capacity,
-    for which takes of open transactions count too. policy: raw SQL may pass over it."""
+    more than so much. codes: the answers that say so. room: the pools that there must be room in,
+    for which takes of open transactions count too: of each list one. policy: raw SQL may pass over it.
+    lack: it is not about too much, but about what would be missing, which the checker judges by a method of that name.
+    raw: it is for raw SQL only; invariant: it holds all the same. override: what an administrator calls it who lets
+    somebody pass over it for a pool; in_turn: which of two it must be that is let pass, the one named last."""
 
-    def __init__(self, codes, limits, pool=False, policy=False, raw_only=False):
-        self.codes, self.limits, self.pool, self.policy, self.raw_only = codes, limits, pool, policy, raw_only
+    def __init__(self, codes, limits=lambda facts, person, pool, units: (), room=None, lack=None, policy=False, raw=False,
+                 invariant=True, override=None, in_turn=False):
+        self.codes, self.limits, self.room, self.policy, self.raw = codes, limits, room, policy, raw
+        self.lack = lack
+        self.invariant, self.override, self.in_turn = invariant, override, in_turn
 
 
-# In the order in which they are judged. A limit is (name, units that a claim takes of it,
-# how much there is; None: the capacity of the pool).
+def seats(facts, person, section):
+    """A seat of the section or one that is reserved for a group of the person's, and one of its cross list."""
+    section_facts = facts["section"][section]
+    own = [("section", section)] + [("reserved_seats", reserved) for reserved, people in section_facts["reserved"] if person in people]
+    return [own] + ([[("cross_list", section_facts["cross_list"])]] if section_facts["cross_list"] else [])
+
+
+# In the order in which they are judged. A limit is (name, units that a claim takes of it, how much there is).
 RULES = {
     "section": (
         Rule(("ALREADY_ENROLLED", "enrollment_once_a_course"),
              lambda facts, person, section, units: [(("course", person, facts["section"][section]["course"]), 1, 1)]),
+        Rule(("COREQUISITE_NOT_MET", "PREREQUISITE_NOT_MET"), lack="courses", policy=True, override="prerequisite"),
         Rule(("CREDIT_LIMIT_EXCEEDED",),
              lambda facts, person, section, units: [(("credits", person), facts["section"][section]["credits"],
-                                                     facts["section"][section]["max_credits"])], policy=True),
+                                                     facts["section"][section]["max_credits"])], policy=True, override="credits"),
+        Rule(("CREDIT_MINIMUM_NOT_MET",), lack="minimum", policy=True, override="credits"),
         Rule(("SCHEDULE_CONFLICT",),
              lambda facts, person, section, units: [(("overlap", person, pair), 1, 1)
-                                                    for pair in facts["section"][section]["overlaps"]]),
-        # For the constraint a section overlaps itself too.
+                                                    for pair in facts["section"][section]["overlaps"]],
+             policy=True, override="conflict", in_turn=True),
+        # For the constraint a section overlaps itself too, and what was let overlap does not count.
         Rule(("enrollment_no_overlap",),
              lambda facts, person, section, units: [(("meets", person, pair), 1, 1)
                                                     for pair in [*facts["section"][section]["overlaps"], section]],
-             raw_only=True),
-        Rule(("COURSE_FULL", "section_capacity"),
-             lambda facts, person, section, units: [(("section", section), 1, None)], pool=True),
+             raw=True, override="conflict"),
+        Rule(("COURSE_FULL", "section_capacity", "cross_list_capacity"), room=seats, override="capacity"),
     ),
     "item": (
         Rule(("QUANTITY_LIMIT_EXCEEDED",),
              lambda facts, person, item, units: [(("event", person, facts["item"][item]["event"]), units,
                                                   facts["item"][item]["most"])]
              if facts["item"][item]["most"] else [], policy=True),
-        Rule(("OUT_OF_STOCK", "item_stock"),
-             lambda facts, person, item, units: [(("item", item), units, None)], pool=True),
+        Rule(("OUT_OF_STOCK", "item_stock"), room=lambda facts, person, item: [[("item", item)]]),
     ),
     "coupon": (
         Rule(("COUPON_ALREADY_ISSUED",),
              lambda facts, person, coupon, units: [(("user", person, coupon), 1, facts["coupon"][coupon]["limit"])]),
         # A raw INSERT is the first of its user, or nothing.
         Rule(("coupon_issue_once_a_user",),
-             lambda facts, person, coupon, units: [(("first", person, coupon), 1, 1)], raw_only=True),
-        Rule(("COUPON_EXHAUSTED", "coupon_quota"),
-             lambda facts, person, coupon, units: [(("coupon", coupon), 1, None)], pool=True),
+             lambda facts, person, coupon, units: [(("first", person, coupon), 1, 1)], raw=True, invariant=False),
+        Rule(("COUPON_EXHAUSTED", "coupon_quota"), room=lambda facts, person, coupon: [[("coupon", coupon)]]),
     ),
 }
 
@@ -129,6 +172,15 @@ FACTS = {
                " 'max_credits', t.max_credits, 'overlaps', coalesce((SELECT array_agg("
                "   format('%s/%s', least(o.id, s.id), greatest(o.id, s.id))) FROM fcfs.section o"
                "   WHERE o.id <> s.id AND o.schedule && s.schedule), '{}'),"
+               " 'min_credits', t.min_credits, 'needs', coalesce((SELECT json_agg(json_build_array(p.required_course_id, p.concurrent, ARRAY("
+               "   SELECT g.student_id FROM fcfs.grade g WHERE g.course_id = p.required_course_id"
+               "   AND (p.min_points IS NULL OR g.points >= p.min_points)))) FROM fcfs.prerequisite p WHERE p.course_id = s.course_id), '[]'),"
+               " 'cross_list', s.cross_list_id, 'reserved', coalesce((SELECT json_agg(json_build_array(r.id, ARRAY("
+               "   SELECT m.student_id FROM fcfs.student_group_member m WHERE m.student_group_id = r.student_group_id)))"
+               "   FROM fcfs.reserved_seats r WHERE r.section_id = s.id), '[]'), 'cut_out', coalesce((SELECT sum(r.capacity)"
+               "   FROM fcfs.reserved_seats r WHERE r.section_id = s.id), 0), 'overrides', coalesce((SELECT json_object_agg("
+               "   o.student_id, o.rules) FROM (SELECT student_id, array_agg(rule) AS rules FROM fcfs.permission_override"
+               "   WHERE section_id = s.id GROUP BY 1) o), '{}'),"
                f" {window('t.enroll_opens_at', 't.enroll_closes_at')})"
                " FROM fcfs.section s JOIN fcfs.course c ON c.id = s.course_id JOIN fcfs.term t ON t.id = s.term_id"
                " WHERE s.code LIKE 'load%'",
@@ -138,6 +190,11 @@ FACTS = {
     "coupon": "SELECT id, json_build_object('limit', per_user_limit,"
               f" {window('opens_at', 'closes_at')}) FROM fcfs.coupon WHERE code LIKE 'load%'",
 }
+
+
+def overrides(facts, kind, person, pool):
+    """The rules that a person may pass over for a pool."""
+    return facts[kind][pool].get("overrides", {}).get(str(person), ())
 
 
 def microseconds(moment):
@@ -154,18 +211,30 @@ class Claim:
         self.arrived = 0
         self.expires = self.ended = NEVER
         self.arrival = None
+        self.override = ()          # the rules that it was let pass over
+        self.reserved = None        # which reserved seats it is one of
         self.makers = []            # calls that were answered with it
         self.moves = []             # calls that gave it another status, or may have
+        self.unsure_maker = self.unsure_end = False     # not all of them did
 
     @classmethod
     def from_row(cls, kind, values):
-        *what, arrived, expires, ended, arrival = values
+        *what, arrived, expires, ended, arrival, override, reserved = values
         claim = cls(kind, *what)
         claim.arrived = microseconds(arrived)
         claim.expires = microseconds(expires) if expires else NEVER
         claim.ended = microseconds(ended) if ended else NEVER
         claim.arrival = arrival
+        claim.override, claim.reserved = override or (), reserved
         return claim
+
+    @property
+    def what(self):
+        return self.kind, self.person, self.pool, self.units
+
+    def made_by(self, call):
+        self.makers.append(call)
+        call.made[self.pool] = self
 
     @property
     def there(self):
@@ -176,13 +245,82 @@ class Claim:
         return self.status in KINDS[self.kind]["over"]
 
     def limits(self, facts):
-        """(rule, limit, units, how much there is) of all that it takes."""
+        """(rule, limit, units, how much there is; None: a pool's capacity) of all that it takes."""
         return [(rule, *limit) for rule in RULES[self.kind]
-                for limit in rule.limits(facts, self.person, self.pool, self.units)]
+                for limit in (((pool, self.units, None) for pool in self.pools(rule, facts)) if rule.room else
+                              rule.limits(facts, self.person, self.pool, self.units))]
+
+    def pools(self, rule, facts):
+        """The pools that it surely takes of."""
+        if not self.there:
+            return [room[0] for room in rule.room(facts, self.person, self.pool) if self.raw or len(room) == 1
+                    and not self.passes_over(rule, facts)]
+        if rule.override in self.override:
+            return []
+        return [("reserved_seats", self.reserved) if self.reserved and room[0][0] == "section" else room[0]
+                for room in rule.room(facts, self.person, self.pool)]
+
+    def passes_over(self, rule, facts):
+        """May it pass over that rule?"""
+        return rule.override is not None and not self.raw and rule.override in (
+            self.override if self.there else overrides(facts, self.kind, self.person, self.pool))
+
+    @property
+    def raw(self):
+        """Raw SQL made it: nobody let it pass over anything, and none of its seats is a reserved one."""
+        return any(call.operation.startswith("raw_") for call in self.makers)
 
     def __repr__(self):
         return (f"{self.kind} {self.pool}: claim {self.id} of {self.person}, {self.units}, "
                 f"{self.status or 'not in the tables'}")
+
+
+class Change:
+    """What a call takes and gives back, of one person's and of pools'."""
+
+    def __init__(self, call, operation, facts):
+        self.kind, self.person, self.facts = operation.kind, call.arguments[operation.person], facts
+        self.raw = call.operation.startswith("raw_")
+        self.adds = operation.adds(call.arguments) if operation.adds else []
+        self.drops = operation.drops(call.arguments) if operation.drops else ()
+
+    def bound(self, rule):
+        """What it takes where the rule is not passed over."""
+        return [(pool, units) for pool, units in self.adds if not self.passes_over(rule, pool)]
+
+    def passes_over(self, rule, pool):
+        return not self.raw and rule.override in overrides(self.facts, self.kind, self.person, pool)
+
+    def rooms_of(self, rule, pool):
+        return [room[:1] if self.raw else room for room in rule.room(self.facts, self.person, pool)]
+
+    def net(self, rule):
+        """(limit, units taken, units given back, how much there is), for each limit that bounds it."""
+        taken, given, most = collections.Counter(), collections.Counter(), {}
+        for pool, units in self.adds:
+            for name, wanted, there_is in rule.limits(self.facts, self.person, pool, units):
+                taken[name] += wanted
+                if (pool, units) in self.bound(rule):
+                    most[name] = there_is
+                elif rule.in_turn:
+                    most.pop(name, None)
+        for pool in self.drops:
+            for name, units, _ in rule.limits(self.facts, self.person, pool, 1):
+                given[name] += units
+        return [(name, taken[name], given[name], there_is) for name, there_is in most.items()]
+
+    def rooms(self, rule):
+        """(pool that is added, its rooms, each a list of pools of which one is taken: name, units taken, units given back)"""
+        given = collections.Counter(room[0] for pool in self.drops if not self.passes_over(rule, pool)
+                                    for room in self.rooms_of(rule, pool) if len(room) == 1)
+        taken = collections.Counter()
+        for pool, units in self.bound(rule):
+            taken.update({name: units for room in self.rooms_of(rule, pool) for name in room})
+        return [(pool, [[(name, taken[name], given[name]) for name in room] for room in self.rooms_of(rule, pool)])
+                for pool, _ in self.bound(rule)]
+
+    def __repr__(self):
+        return f"{self.kind} of {self.person}: {self.adds}" + (f" instead of {self.drops}" if self.drops else "")
 
 
 class World:
@@ -200,11 +338,12 @@ class World:
                 if (kind, claim.id) in self.claims:
                     self.doubles.append(claim)
                 self.claims[kind, claim.id] = claim
-            for pool, strict, capacity in self._rows(cursor, queries["pools"]):
+            self.facts[kind] = dict(self._rows(cursor, FACTS[kind]))
+        for kind, query in POOLS.items():
+            for pool, strict, capacity in self._rows(cursor, query):
                 self.capacity[kind, pool] = NEVER if capacity is None else capacity
                 if strict:
                     self.strict.add((kind, pool))
-            self.facts[kind] = dict(self._rows(cursor, FACTS[kind]))
         # Overdue holds are a chore that nobody does after the load.
         self.broken = self._rows(cursor, "SELECT rule, kind, id, detail FROM fcfs.verify() WHERE rule <> 'overdue_hold'")
         cursor.execute("SELECT fcfs.is_preloaded()")
