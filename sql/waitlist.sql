@@ -38,7 +38,9 @@ SELECT test.both('enroll(3, 1)');
 SELECT test.both('join_waitlist(1, 1)');
 SELECT test.both('join_waitlist(1, 2)');
 -- No wait list; nobody and nothing; on itself.
+UPDATE fcfs.section SET capacity = 0 WHERE id = 2;
 SELECT test.both('join_waitlist(7, 2)');
+UPDATE fcfs.section SET capacity = 1 WHERE id = 2;
 SELECT test.both('join_waitlist(999, 1)');
 SELECT test.both('join_waitlist(1, 999)');
 SELECT test.both('leave_waitlist(999, 1)');
@@ -71,6 +73,13 @@ SELECT fcfs.pass_waitlists();
 UPDATE fcfs.section SET capacity = 5 WHERE id = 1;
 SELECT status FROM fcfs.join_waitlist(10, 1);
 SELECT test.line(1);
+
+-- Nor does who could have no seat line up where there is one: it would keep it from others.
+SELECT test.both('enroll(11, 6)');
+SELECT test.both('join_waitlist(11, 5)');
+SELECT test.line(5);
+SELECT detail FROM fcfs.try_join_waitlist(12, 5);
+SELECT test.both('cancel_enrollment(12, 5)');
 
 -- Who does not pass the rules keeps the place and is passed over.
 SELECT test.both('enroll(20, 5)');

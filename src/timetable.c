@@ -189,15 +189,21 @@ timetable_read(Timetable *timetable, Snapshot snapshot)
 	TableRead read;
 
 	for (int i = 0; i < timetable->drop_count; i++)
+	{
+		timetable->drops[i].found = false;
 		timetable->drops[i].kept_credits = zero;
+		timetable->drops[i].needed_as = NULL;
+	}
 	for (int i = 0; i < timetable->add_count; i++)
 	{
 		ScheduleAdd *add = &timetable->adds[i];
 
 		add->kept_credits = zero;
+		add->in_course = add->clashes = false;
 		add->taken_with = add->section->prerequisite_count > 0
 							  ? palloc0(add->section->prerequisite_count * sizeof(bool))
 							  : NULL;
+		add->overridden = 0;
 	}
 	table_read_begin(&read, &enrollments, ENROLLMENT_BY_COURSE, snapshot, lengthof(keys), columns,
 					 keys);

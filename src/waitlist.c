@@ -88,6 +88,42 @@ tell_status(Call *call, int64 enrollment_id)
 	UnregisterSnapshot(newest);
 }
 
+/* With a seat free and nobody in line it is an enrolment like any other: a place in line
+ * that cannot be seated would keep the seats from everybody else. False if there is no
+ * seat after all, and if the call is answered with why not. */
+static bool
+enroll_instead(ScheduleChange *change, const ScheduleAdd *add, Snapshot snapshot)
+{
+	if (!waitlist_is_idle(add->section_id, add->entry, add->section))
+		return false;
+	change->lining_up = false;
+	if (!schedule_change_judge(change, snapshot) || !schedule_change_claim(change, snapshot))
+	{
+		change->lining_up = change->call->refused == REFUSAL_COURSE_FULL;
+		return false;
+	}
+	schedule_change_write(change, snapshot);
+	return true;
+}
+
+/* Enrols, if that can be, or takes a place; false if the call is answered. */
+static bool
+enroll_or_line_up(ScheduleChange *change, const ScheduleDrop *drop, ScheduleAdd *add)
+{
+	Snapshot newest = table_newest();
+	bool granted = schedule_change_judge(change, newest);
+	bool enrolled = granted && enroll_instead(change, add, newest);
+
+	if (granted && !enrolled)
+		granted = change->lining_up && line_up(change, drop, add);
+	UnregisterSnapshot(newest);
+	if (enrolled)
+		waitlist_pass_on_freed(change);
+	else if (granted)
+		pass_on_in_call(add->section_id);
+	return granted;
+}
+
 /* join_waitlist(student_id, section_id, key, swap_from_section_id, credits) */
 static bool
 run_join_waitlist(Call *call)
@@ -96,8 +132,6 @@ run_join_waitlist(Call *call)
 	ScheduleDrop drop = {.section_id = swap_from->given ? swap_from->integer : 0};
 	ScheduleAdd add = {.section_id = call->arguments[JOINED_SECTION_ID]};
 	ScheduleChange change;
-	Snapshot newest;
-	bool granted;
 
 	if (swap_from->given && drop.section_id == add.section_id)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -107,14 +141,9 @@ run_join_waitlist(Call *call)
 	schedule_change_init(&change, call, call->arguments[JOINING_STUDENT_ID], &drop,
 						 swap_from->given ? 1 : 0, &add, 1);
 	change.lining_up = true;
-	if (!call_begin(call, LOCK_STUDENT, change.student.id) || !schedule_change_pin(&change))
+	if (!call_begin(call, LOCK_STUDENT, change.student.id) || !schedule_change_pin(&change) ||
+		!enroll_or_line_up(&change, &drop, &add))
 		return false;
-	newest = table_newest();
-	granted = schedule_change_judge(&change, newest) && line_up(&change, &drop, &add);
-	UnregisterSnapshot(newest);
-	if (!granted)
-		return false;
-	pass_on_in_call(add.section_id);
 	tell_status(call, add.enrollment_id);
 	return call_done(call, add.enrollment_id);
 }

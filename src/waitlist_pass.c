@@ -248,6 +248,14 @@ has_free_seat(EscrowEntry *entry, const SectionDefinition *section)
 	return false;
 }
 
+/* Is nobody in line, although there are seats? Then there is nothing to wait for. */
+bool
+waitlist_is_idle(int64 section_id, EscrowEntry *entry, const SectionDefinition *section)
+{
+	return escrow_claimed(pool_pin_or_raise(&waitlist_pool, section_id)) == 0 &&
+		   has_free_seat(entry, section);
+}
+
 /* Can somebody be seated now? Not if somebody is just joining, who may be ahead. */
 static bool
 may_pass_on(int64 section_id, const SectionDefinition **section)

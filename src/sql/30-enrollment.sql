@@ -460,7 +460,7 @@ IS 'Gives up some sections and adds others (500 at most of each), at once or not
 
 OPERATION join_waitlist(student_id bigint, section_id bigint, idempotency_key text DEFAULT NULL, swap_from_section_id bigint DEFAULT NULL, credits numeric DEFAULT NULL)
 RETURNS fcfs.enrollment_summary
-IS 'Takes a place in the line of a section, in the order of arrival; who can have a seat has it at once, and status says so. swap_from_section_id is given up for the seat, once there is one. Credits and timetable are judged when a seat is passed on, all else now as well.';
+IS 'Enrols where there is a seat and nobody in line; else takes a place in the line of the section, in the order of arrival. status says which. swap_from_section_id is given up for the seat, once there is one. Of who takes a place, credits and timetable are judged when a seat is passed on, all else now as well.';
 
 OPERATION leave_waitlist(student_id bigint, section_id bigint, idempotency_key text DEFAULT NULL)
 RETURNS fcfs.enrollment_summary
