@@ -28,9 +28,10 @@ SELECT call, left(test.said('SELECT fcfs.' || call), 5), left(test.said('SELECT 
 FROM unnest(ARRAY['enroll(9223372036854775808, 1)', 'reserve(1, 1, 2147483648)', $$enroll('one', 1)$$, 'reserve(1, 1, 1.5)',
     'enroll(1)', 'enroll(1, 1, NULL, NULL, NULL)', $$enroll(1, 1, NULL, 'one')$$]) AS call;
 
--- Numbers that are none.
+-- Numbers that are none, or that no section has for credits.
 SELECT call, test.both(call)
-FROM unnest(ARRAY[$$enroll(1, 1, NULL, 'NaN')$$, $$enroll(1, 1, NULL, 'infinity')$$, $$enroll(1, 1, NULL, '-infinity')$$]) AS call;
+FROM unnest(ARRAY[$$enroll(1, 1, NULL, 'NaN')$$, $$enroll(1, 1, NULL, 'infinity')$$, $$enroll(1, 1, NULL, '-infinity')$$,
+    'enroll(1, 1, NULL, -0.1)', 'enroll(1, 1, NULL, 1000)', 'enroll(1, 1, NULL, 1e131071)', 'enroll(1, 1, NULL, 1.25)']) AS call;
 
 -- Raised as psql shows it.
 SELECT * FROM fcfs.try_reserve(1, 1, 0);

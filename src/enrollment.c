@@ -16,12 +16,26 @@
 #include "operation.h"
 #include "schedule_change.h"
 
+/* Is it a number that a column of credits can have? */
+static bool
+in_range(Datum credits)
+{
+	Datum least = NumericGetDatum(int64_to_numeric(0));
+	Datum too_many = NumericGetDatum(int64_to_numeric(1000));
+
+	return DatumGetBool(DirectFunctionCall2(numeric_ge, credits, least)) &&
+		   DatumGetBool(DirectFunctionCall2(numeric_lt, credits, too_many));
+}
+
 /* Credits that a caller states for a section. */
 void
 enrollment_state_credits(ScheduleAdd *add, Datum credits)
 {
 	Datum tenths = DirectFunctionCall2(numeric_round, credits, Int32GetDatum(1));
 
+	if (!in_range(credits))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("credits must be between 0 and 999.9")));
 	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, tenths, credits)))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("credits must not have more than one decimal place")));
