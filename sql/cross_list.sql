@@ -117,4 +117,23 @@ ROLLBACK;
 SELECT test.rooms(4), test.rooms(2);
 TRUNCATE fcfs.enrollment;
 SELECT test.rooms(4), test.rooms(2);
+
+-- By functions: who gives up a seat of the list may have it again, in another section of it.
+UPDATE fcfs.term SET starts_on = '2099-03-01', ends_on = '2099-03-07';
+UPDATE fcfs.cross_list SET capacity = 1 WHERE id = 1;
+SELECT test.both('enroll(40, 1)');
+SELECT test.both('enroll(41, 2)');
+SELECT test.both('swap_enrollment(40, 1, 2)');
+SELECT test.both('enroll(41, 1)');
+SELECT test.both('cancel_enrollment(40, 2)');
+SELECT test.both('enroll(41, 1)');
+SELECT e.student_id, e.section_id, e.cross_list_id, e.status FROM fcfs.enrollment e WHERE e.student_id >= 40 ORDER BY e.id;
+-- In strict order as well, up and down.
+UPDATE fcfs.section SET strict_order = true;
+SELECT test.both('swap_enrollment(41, 1, 2)');
+SELECT test.both('swap_enrollment(41, 2, 1)');
+SELECT test.both('enroll(42, 4)');
+SELECT test.both('swap_enrollment(42, 4, 3)');
+SELECT test.both('swap_enrollment(42, 3, 4)');
+SELECT test.both('swap_enrollment(42, 4, 2)');
 \i sql/include/finish.sql

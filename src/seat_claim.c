@@ -86,7 +86,12 @@ pin_sorted(PoolKind *kind, int64 *ids, int count)
 
 	qsort(ids, count, sizeof(int64), compare_ids);
 	for (int i = 0; i < count && refused == REFUSAL_NONE; i++)
+	{
 		refused = pool_pin(kind, ids[i], &entry);
+		/* Reserved seats may have gone since the section was looked at. */
+		if (kind == &reserved_seats_pool && refused == kind->not_found)
+			refused = REFUSAL_NONE;
+	}
 	return refused;
 }
 
@@ -247,8 +252,11 @@ take_reserved(const SeatClaim *claim, ScheduleAdd *add, bool waiting, bool at_on
 		if (!student_in_group(&claim->change->student, reserved->group_id, claim->snapshot) ||
 			(waiting && member_is_waiting(add, reserved->group_id)))
 			continue;
-		entry = pool_pin_or_raise(&reserved_seats_pool, reserved->id);
-		refused = take(claim, &reserved_seats_pool, entry, at_once);
+		refused = pool_pin(&reserved_seats_pool, reserved->id, &entry);
+		if (refused == REFUSAL_NONE)
+			refused = take(claim, &reserved_seats_pool, entry, at_once);
+		else if (refused == reserved_seats_pool.not_found)
+			refused = REFUSAL_COURSE_FULL;
 		if (refused != REFUSAL_NONE)
 			continue;
 		add->seat = entry;
