@@ -171,4 +171,16 @@ SELECT test.said($$UPDATE fcfs.term SET starts_on = '2021-09-12', ends_on = '202
 SELECT test.said($$UPDATE fcfs.term SET classes_end_on = '2021-10-02' WHERE id = 3$$);
 SELECT test.said($$UPDATE fcfs.term SET classes_end_on = '2021-08-30' WHERE id = 3$$);
 
+-- Who is there in spite of a conflict is in nobody's way, is not named, and goes along.
+SELECT test.said('DELETE FROM fcfs.enrollment');
+INSERT INTO fcfs.section (id, term_id, course_id, code, capacity) VALUES (41, 3, 5, 'A', 9), (42, 3, 6, 'A', 9);
+INSERT INTO fcfs.meeting (id, section_id, weekday, starts_at, ends_at) VALUES (201, 41, 3, '09:00', '10:00'), (202, 42, 4, '09:00', '10:00');
+INSERT INTO fcfs.enrollment (student_id, section_id, override)
+VALUES (1, 41, '{}'), (1, 42, '{conflict}'), (2, 41, '{conflict}'), (2, 42, '{}'), (3, 41, '{}'), (3, 42, '{}');
+SELECT test.said('UPDATE fcfs.meeting SET weekday = 3 WHERE id = 202');
+DELETE FROM fcfs.enrollment WHERE student_id = 3;
+SELECT test.said('UPDATE fcfs.meeting SET weekday = 3 WHERE id = 202');
+SELECT e.student_id, e.section_id, e.override, e.schedule = s.schedule AS of_the_section
+FROM fcfs.enrollment AS e JOIN fcfs.section AS s ON s.id = e.section_id ORDER BY 1, 2;
+
 \i sql/include/finish.sql

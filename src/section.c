@@ -7,7 +7,8 @@
  * Whoever enrols has the section pinned; a change of what enrollments copy is
  * made by one who has the pool alone (escrow_freeze). So no enrollment with an
  * old schedule can appear after the change was carried over, whether it comes
- * from a function or from an INSERT.
+ * from a function or from an INSERT. In the same way a section that is cancelled
+ * drops everybody, and nobody comes in after.
  */
 #include "postgres.h"
 
@@ -69,6 +70,17 @@ disagree(const char *column, int64 section_id)
 }
 
 static void
+refuse_cancelled(int64 section_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("section " INT64_FORMAT " is cancelled", section_id),
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, "fcfs"),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "enrollment"),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, "enrollment_section_not_cancelled")));
+}
+
+static void
 fill_id(RowFill *fill, const char *column, int64 wanted, int64 section_id)
 {
 	bool isnull;
@@ -109,6 +121,8 @@ fill_enrollment(HeapTuple row, TupleDesc desc)
 	if (section == NULL)
 		ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 						errmsg("there is no section " INT64_FORMAT " of a course", section_id)));
+	if (section->cancelled && !pool_text_is(pool_column(row, desc, "status", &isnull), "cancelled"))
+		refuse_cancelled(section_id);
 	fill_id(&fill, "term_id", section->term_id, section_id);
 	fill_id(&fill, "course_id", section->course_id, section_id);
 	fill_cross_list(&fill, section, section_id);
@@ -180,6 +194,16 @@ static CachedQuery carry_over_others = {
 	NULL,
 	0};
 
+/* With what the section is now, for all at once: each row must agree with it. */
+static CachedQuery drop_all = {
+	"UPDATE fcfs.enrollment e SET status = 'cancelled', ended_at = clock_timestamp(),"
+	" term_id = $2, course_id = $3, cross_list_id = $4"
+	" WHERE e.section_id = $1 AND e.status <> 'cancelled'",
+	4,
+	{INT8OID, INT8OID, INT8OID, INT8OID},
+	NULL,
+	0};
+
 static CachedQuery find_conflicts = {
 	"SELECT string_agg(DISTINCT format('%s (section %s)', e.student_id, x.section_id), ', ')"
 	" FROM fcfs.enrollment e JOIN fcfs.enrollment x"
@@ -191,7 +215,16 @@ static CachedQuery find_conflicts = {
 	NULL,
 	0};
 
-/* Does anything change that enrollments copy? */
+static bool
+is_cancelled(HeapTuple row, TupleDesc desc)
+{
+	bool isnull;
+
+	(void) pool_column(row, desc, "cancelled_at", &isnull);
+	return !isnull;
+}
+
+/* Does anything change that enrollments copy, or is it the end of all of them? */
 bool
 section_changes_alone(HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
 {
@@ -201,6 +234,8 @@ section_changes_alone(HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
 	Datum old_value;
 	Datum new_value;
 
+	if (is_cancelled(new_row, desc) && !is_cancelled(old_row, desc))
+		return true;
 	for (int i = 0; i < (int) lengthof(ids); i++)
 	{
 		old_value = pool_column(old_row, desc, ids[i], &old_null);
@@ -216,8 +251,8 @@ section_changes_alone(HeapTuple old_row, HeapTuple new_row, TupleDesc desc)
 
 /* Carries what has changed over to the enrollments; the pool is ours alone. */
 void
-section_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_attribute_unused(),
-				HeapTuple new_row, TupleDesc desc)
+section_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row, HeapTuple new_row,
+				TupleDesc desc)
 {
 	bool isnull;
 	char nulls[] = "     ";
@@ -233,6 +268,8 @@ section_changed(EscrowEntry *entry pg_attribute_unused(), HeapTuple old_row pg_a
 	conflict[0] = values[0];
 	conflict[1] = values[4];
 	SPI_connect();
+	if (is_cancelled(new_row, desc) && !is_cancelled(old_row, desc))
+		(void) query_write(&drop_all, values, nulls);
 	(void) query_read(&find_conflicts, conflict, NULL, 1);
 	(void) query_value(0, 1, &isnull);
 	if (!isnull)

@@ -53,8 +53,8 @@ typedef struct SectionDefinition
 
 	/* of the section */
 	bool strict_order;
-	bool has_line; /* a wait list */
-	bool cancelled;
+	bool has_line;     /* a wait list */
+	bool cancelled;    /* exact for as long as it is pinned, too */
 	bool credits_vary; /* within these */
 	Datum least_credits;
 	Datum most_credits;

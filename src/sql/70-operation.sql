@@ -155,6 +155,28 @@ FROM fcfs.enrollment e
 JOIN fcfs.reserved_seats r ON r.id = e.reserved_seats_id
 WHERE r.section_id <> e.section_id
 UNION ALL
+SELECT 'in_cancelled_section', 'enrollment', e.id, format('section %s was cancelled at %s, student %s is still %s', s.id, s.cancelled_at, e.student_id, e.status)
+FROM fcfs.enrollment e
+JOIN fcfs.section s ON s.id = e.section_id
+WHERE e.status <> 'cancelled' AND s.cancelled_at IS NOT NULL
+UNION ALL
+SELECT 'outside_section', 'meeting', m.id, format('on %s, which is outside the dates of section %s', m.on_date, s.id)
+FROM fcfs.meeting m
+JOIN fcfs.section s ON s.id = m.section_id
+JOIN fcfs.term t ON t.id = s.term_id
+WHERE m.on_date NOT BETWEEN coalesce(s.starts_on, t.starts_on) AND coalesce(s.ends_on, t.ends_on)
+UNION ALL
+SELECT 'requires_itself', 'course', p.course_id, format('by way of course %s, which must come before it', p.required_course_id)
+FROM fcfs.prerequisite p
+WHERE NOT p.concurrent AND EXISTS (
+    WITH RECURSIVE needed AS (
+        SELECT p.required_course_id AS id
+        UNION
+        SELECT q.required_course_id
+        FROM needed n
+        JOIN fcfs.prerequisite q ON q.course_id = n.id)
+    SELECT FROM needed n WHERE n.id = p.course_id)
+UNION ALL
 SELECT 'schedule_differs', 'section', s.id, 'schedule is not that of its meetings'
 FROM fcfs.section s
 WHERE s.schedule IS DISTINCT FROM fcfs.section_schedule(s.id)

@@ -37,6 +37,7 @@ UNION ALL VALUES
     ('health', 'OUT item text, OUT ok boolean, OUT detail text', 'SETOF record'),
     ('reload_pool', 'kind text, id bigint', 'void'),
     ('load_catalogue', 'catalogue jsonb, report_unchanged boolean DEFAULT false', 'TABLE(kind text, code text, id bigint, action text, reason text)'),
+    ('cancel_section', 'section_id bigint', 'TABLE(student_id bigint, enrollment_id bigint, status text)'),
     ('section_schedule', 'section_id bigint', 'tstzmultirange'),
     ('grant_app', 'role name', 'void'),
     ('grant_admin', 'role name', 'void'),
@@ -81,10 +82,10 @@ SELECT is_empty(
 SELECT volatility_is('fcfs', name, 'volatile', name || ' is volatile') FROM operation;
 SELECT volatility_is('fcfs', 'try_' || name, 'volatile', 'try_' || name || ' is volatile') FROM operation;
 SELECT volatility_is('fcfs', name, 'volatile', name || ' is volatile')
-FROM unnest('{call,person_id,expire_reservations,release_reserved_seats,expire_idempotency_keys,reload_pool,load_catalogue,grant_app,grant_admin,grant_monitor}'::name[]) AS name;
+FROM unnest('{call,person_id,expire_reservations,release_reserved_seats,expire_idempotency_keys,reload_pool,load_catalogue,cancel_section,grant_app,grant_admin,grant_monitor}'::name[]) AS name;
 SELECT is_definer('fcfs', name, name || ' runs with the rights of its owner')
 FROM (SELECT name FROM operation UNION ALL SELECT 'try_' || name FROM operation
-    UNION ALL SELECT unnest('{call,person_id,expire_reservations,release_reserved_seats,expire_idempotency_keys,verify,health,reload_pool,load_catalogue}'::text[])) AS f (name);
+    UNION ALL SELECT unnest('{call,person_id,expire_reservations,release_reserved_seats,expire_idempotency_keys,verify,health,reload_pool,load_catalogue,cancel_section}'::text[])) AS f (name);
 SELECT is_empty(
     $$SELECT p.oid::regprocedure FROM pg_proc AS p
       WHERE p.pronamespace = 'fcfs'::regnamespace AND p.provolatile = 'v' AND p.proparallel = 's'$$,

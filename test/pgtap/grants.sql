@@ -66,7 +66,7 @@ UNION ALL
 SELECT role, unnest('{verify,health,pools,is_preloaded,escrow_differences}'::text[])
 FROM unnest('{tap_admin,tap_monitor}'::name[]) AS role
 UNION ALL
-SELECT 'tap_admin', unnest('{expire_reservations,release_reserved_seats,pass_waitlists,expire_idempotency_keys,reload_pool,section_schedule,load_catalogue}'::text[]);
+SELECT 'tap_admin', unnest('{expire_reservations,release_reserved_seats,pass_waitlists,expire_idempotency_keys,reload_pool,section_schedule,load_catalogue,cancel_section}'::text[]);
 SELECT set_eq(
     format($$SELECT p.proname::text FROM pg_proc AS p
         WHERE p.pronamespace = 'fcfs'::regnamespace AND has_function_privilege(%L, p.oid, 'EXECUTE')$$, role),
@@ -140,7 +140,7 @@ FROM unnest(ARRAY[
     'INSERT INTO fcfs.enrollment (student_id, section_id) VALUES (901, 901)', 'UPDATE fcfs.section SET capacity = 9', 'DELETE FROM fcfs.enrollment',
     'TRUNCATE fcfs.enrollment', 'LOCK TABLE fcfs.enrollment', $$SELECT nextval('fcfs.enrollment_id_seq')$$,
     'SELECT fcfs.expire_reservations()', 'SELECT fcfs.expire_idempotency_keys()', $$SELECT fcfs.reload_pool('item', 901)$$,
-    'SELECT * FROM fcfs.pools()', 'SELECT fcfs.section_schedule(901)', $$SELECT * FROM fcfs.load_catalogue('{}')$$, $$SELECT fcfs.grant_admin('tap_app')$$, $$SELECT fcfs.grant_app('tap_nobody')$$]) AS command;
+    'SELECT * FROM fcfs.pools()', 'SELECT fcfs.section_schedule(901)', $$SELECT * FROM fcfs.load_catalogue('{}')$$, 'SELECT * FROM fcfs.cancel_section(901)', $$SELECT fcfs.grant_admin('tap_app')$$, $$SELECT fcfs.grant_app('tap_nobody')$$]) AS command;
 -- call() is no way round.
 SELECT throws_ok(format('SELECT fcfs.call(%L, %L)', name, '{}'), '42883', NULL, 'app: call of ' || name)
 FROM unnest('{verify,expire_reservations,grant_admin,grant_app,reload_pool,call}'::text[]) AS name;
@@ -165,7 +165,7 @@ FROM unnest(ARRAY[
     'INSERT INTO fcfs.grade (student_id, course_id, term_id, points) VALUES (901, 901, 901, 4)',
     'SELECT * FROM fcfs.enrollment', 'SELECT * FROM fcfs.stat_pools', 'SELECT * FROM fcfs.verify()', 'SELECT fcfs.expire_reservations()',
     'SELECT fcfs.expire_idempotency_keys()', $$SELECT fcfs.reload_pool('item', 901)$$, 'SELECT fcfs.section_schedule(901)',
-    $$SELECT * FROM fcfs.load_catalogue('{"courses": [{"code": "tap 3", "credits": 1}]}')$$,
+    $$SELECT * FROM fcfs.load_catalogue('{"courses": [{"code": "tap 3", "credits": 1}]}')$$, 'SELECT * FROM fcfs.cancel_section(901)',
     'SELECT * FROM fcfs.issue_coupon(901, 3)']) AS command;
 SELECT throws_ok('UPDATE fcfs.item SET stock = 1 WHERE id = 901', '23514', NULL, 'admin: an invariant holds');
 SELECT throws_ok('DELETE FROM fcfs.section WHERE id = 901', '23503', NULL, 'admin: a section with students stays');
