@@ -103,6 +103,13 @@ passes_over(const ScheduleChange *change, ScheduleAdd *add, OverrideRule rule, S
 	return true;
 }
 
+/* Has the section that is added passed over the rule already, or may it? */
+static bool
+is_let_pass(const ScheduleChange *change, ScheduleAdd *add, OverrideRule rule, Snapshot snapshot)
+{
+	return (add->overridden & (1U << rule)) != 0 || passes_over(change, add, rule, snapshot);
+}
+
 /* Numbers ----------------------------------------------------------------------------- */
 
 static Datum
@@ -447,13 +454,20 @@ static bool
 judge_needed(ScheduleChange *change, const ScheduleDrop *drop, Snapshot snapshot)
 {
 	const SectionDefinition *section = drop->section;
+	int64 student_id = change->student.id;
 
-	if (drop->needed_as == NULL || change->lining_up ||
-		adds_course(&change->timetable, section->course_id, section->term_id) ||
-		has_grade(change, drop->needed_as, section->course_id, snapshot) ||
-		override_is_permitted(change->student.id, drop->needed_by, OVERRIDE_PREREQUISITE, snapshot))
+	if (change->lining_up || adds_course(&change->timetable, section->course_id, section->term_id))
 		return true;
-	return refuse_prerequisite(change, drop->needed_as, section->course_id, drop->needed_by);
+	for (int i = 0; i < section->dependent_count; i++)
+	{
+		const Prerequisite *required = &section->dependents[i];
+		int64 needed_by = drop->needed_by[i];
+
+		if (needed_by != 0 && !has_grade(change, required, section->course_id, snapshot) &&
+			!override_is_permitted(student_id, needed_by, OVERRIDE_PREREQUISITE, snapshot))
+			return refuse_prerequisite(change, required, section->course_id, needed_by);
+	}
+	return true;
 }
 
 static bool
@@ -491,16 +505,19 @@ judge_stated_credits(ScheduleChange *change, const ScheduleAdd *add)
 					   numeric_text(add->credits));
 }
 
-/* The credits that are added in a term. */
+/* The credits that are added in a term, with what passes over the limit or without. */
 static Datum
-added_credits(const Timetable *timetable, int64 term_id)
+added_credits(const Timetable *timetable, int64 term_id, bool all)
 {
 	Datum sum = NumericGetDatum(int64_to_numeric(0));
 
 	for (int i = 0; i < timetable->add_count; i++)
 	{
-		if (timetable->adds[i].section->term_id == term_id)
-			sum = sum_of(sum, timetable->adds[i].credits);
+		const ScheduleAdd *add = &timetable->adds[i];
+
+		if (add->section->term_id == term_id &&
+			(all || !(add->overridden & (1U << OVERRIDE_CREDITS))))
+			sum = sum_of(sum, add->credits);
 	}
 	return sum;
 }
@@ -519,22 +536,47 @@ dropped_credits(const Timetable *timetable, int64 term_id)
 	return sum;
 }
 
-/* Would the student have more credits in the term than they may? */
-static bool
-judge_most_credits(ScheduleChange *change, ScheduleAdd *add, Snapshot snapshot)
+static Datum
+limit_of(const ScheduleChange *change, const ScheduleAdd *add)
 {
-	const SectionDefinition *section = add->section;
-	Datum limit = change->student.has_limit ? change->student.max_credits : section->max_credits;
-	Datum added = change->timetable.add_count == 1
-					  ? add->credits
-					  : added_credits(&change->timetable, section->term_id);
+	return change->student.has_limit ? change->student.max_credits : add->section->max_credits;
+}
 
-	if (!is_less(limit, sum_of(add->kept_credits, added)) ||
-		passes_over(change, add, OVERRIDE_CREDITS, snapshot))
-		return true;
-	return call_refuse(change->call, REFUSAL_CREDIT_LIMIT_EXCEEDED,
-					   "%s of %s credits are taken, %s would be added",
-					   numeric_text(add->kept_credits), numeric_text(limit), numeric_text(added));
+static bool
+exceeds_limit(const ScheduleChange *change, const ScheduleAdd *add, Datum added)
+{
+	return is_less(limit_of(change, add), sum_of(add->kept_credits, added));
+}
+
+/* Would the student have more credits in a term than they may? What an administrator lets
+ * pass over the limit does not count for the rest of the change. */
+static bool
+judge_most_credits(ScheduleChange *change, Snapshot snapshot)
+{
+	const Timetable *timetable = &change->timetable;
+	bool granted = true;
+
+	for (int i = 0; i < timetable->add_count; i++)
+	{
+		ScheduleAdd *add = &timetable->adds[i];
+		Datum added = added_credits(timetable, add->section->term_id, false);
+
+		if (exceeds_limit(change, add, added) &&
+			!passes_over(change, add, OVERRIDE_CREDITS, snapshot))
+			granted = false;
+	}
+	for (int i = 0; i < timetable->add_count && !granted; i++)
+	{
+		const ScheduleAdd *add = &timetable->adds[i];
+		Datum added = added_credits(timetable, add->section->term_id, false);
+
+		if (!(add->overridden & (1U << OVERRIDE_CREDITS)) && exceeds_limit(change, add, added))
+			return call_refuse(change->call, REFUSAL_CREDIT_LIMIT_EXCEEDED,
+							   "%s of %s credits are taken, %s would be added",
+							   numeric_text(add->kept_credits), numeric_text(limit_of(change, add)),
+							   numeric_text(added));
+	}
+	return true;
 }
 
 /* Would they fall below the term's minimum? Who is below it already may add. */
@@ -547,7 +589,7 @@ judge_least_credits(ScheduleChange *change, const ScheduleDrop *drop, Snapshot s
 
 	if (!section->has_min_credits)
 		return true;
-	added = added_credits(&change->timetable, section->term_id);
+	added = added_credits(&change->timetable, section->term_id, true);
 	sum = sum_of(drop->kept_credits, added);
 	if (!is_less(sum, section->min_credits) ||
 		!is_less(added, dropped_credits(&change->timetable, section->term_id)) ||
@@ -568,8 +610,7 @@ judge_credits(ScheduleChange *change, Snapshot snapshot)
 		granted = judge_stated_credits(change, &timetable->adds[i]);
 	if (change->lining_up)
 		return granted;
-	for (int i = 0; i < timetable->add_count && granted; i++)
-		granted = judge_most_credits(change, &timetable->adds[i], snapshot);
+	granted = granted && judge_most_credits(change, snapshot);
 	for (int i = 0; i < timetable->drop_count && granted; i++)
 		granted = judge_least_credits(change, &timetable->drops[i], snapshot);
 	return granted;
@@ -577,29 +618,29 @@ judge_credits(ScheduleChange *change, Snapshot snapshot)
 
 /* The timetable ------------------------------------------------------------------------- */
 
-/* An addition before this one that it overlaps with, if there is one. */
-static const ScheduleAdd *
-clash_before(const Timetable *timetable, int number)
+static bool
+refuse_clash(ScheduleChange *change, int64 section_id)
 {
-	for (int i = 0; i < number; i++)
-	{
-		if (timetable_overlap(timetable->adds[i].section->schedule,
-							  timetable->adds[number].section->schedule))
-			return &timetable->adds[i];
-	}
-	return NULL;
+	return call_refuse(change->call, REFUSAL_SCHEDULE_CONFLICT, "clashes with %s",
+					   section_name(change, section_id));
 }
 
+/* Of two additions that overlap an administrator must let one pass over it. */
 static bool
 judge_conflict(ScheduleChange *change, int number, Snapshot snapshot)
 {
 	ScheduleAdd *add = &change->timetable.adds[number];
-	const ScheduleAdd *other = add->clashes ? NULL : clash_before(&change->timetable, number);
 
-	if ((!add->clashes && other == NULL) || passes_over(change, add, OVERRIDE_CONFLICT, snapshot))
-		return true;
-	return call_refuse(change->call, REFUSAL_SCHEDULE_CONFLICT, "clashes with %s",
-					   section_name(change, other ? other->section_id : add->clash_section));
+	if (add->clashes && !passes_over(change, add, OVERRIDE_CONFLICT, snapshot))
+		return refuse_clash(change, add->clash_section);
+	for (ScheduleAdd *other = change->timetable.adds; other < add; other++)
+	{
+		if (timetable_overlap(other->section->schedule, add->section->schedule) &&
+			!is_let_pass(change, add, OVERRIDE_CONFLICT, snapshot) &&
+			!is_let_pass(change, other, OVERRIDE_CONFLICT, snapshot))
+			return refuse_clash(change, other->section_id);
+	}
+	return true;
 }
 
 /* All rules before capacity, on one snapshot. */

@@ -30,8 +30,9 @@ typedef struct SeatClaim
 {
 	ScheduleChange *change;
 	Snapshot snapshot;
-	ScheduleAdd **order; /* the additions, by section */
-	bool undoable;       /* it runs in a subtransaction */
+	ScheduleAdd **by_section; /* the additions */
+	ScheduleAdd **by_cross_list;
+	bool undoable; /* it runs in a subtransaction */
 
 	/* why there is none, and for which */
 	RefusalCode refused;
@@ -167,8 +168,8 @@ wait_for_turns(SeatClaim *claim)
 
 	for (int i = 0; i < claim->change->timetable.add_count && refused == REFUSAL_NONE; i++)
 	{
-		if (claim->order[i]->section->strict_order && !claim->change->passing_on)
-			refused = pool_wait_turn(&section_pool, claim->order[i]->section_id);
+		if (claim->by_section[i]->section->strict_order && !claim->change->passing_on)
+			refused = pool_wait_turn(&section_pool, claim->by_section[i]->section_id);
 	}
 	return refused;
 }
@@ -313,24 +314,42 @@ take_shared_seat(const SeatClaim *claim, ScheduleAdd *add)
 	return refused;
 }
 
+/* Seats of all sections come before those of cross lists: who waits for one holds nothing
+ * that comes after it. */
+static void
+take_in_order(SeatClaim *claim)
+{
+	int count = claim->change->timetable.add_count;
+
+	for (int i = 0; i < count && claim->refused == REFUSAL_NONE; i++)
+	{
+		claim->refused_add = claim->by_section[i];
+		if (!needs_no_seat(claim->refused_add))
+			claim->refused = take_seat(claim, claim->refused_add);
+	}
+	for (int i = 0; i < count && claim->refused == REFUSAL_NONE; i++)
+	{
+		claim->refused_add = claim->by_cross_list[i];
+		if (!needs_no_seat(claim->refused_add))
+			claim->refused = take_shared_seat(claim, claim->refused_add);
+	}
+}
+
 /* Takes all seats; false if one is not to be had. */
 static bool
 take_all(SeatClaim *claim)
 {
-	claim->refused = pin_all(claim);
-	for (int i = 0; i < claim->change->timetable.add_count && claim->refused == REFUSAL_NONE; i++)
-	{
-		ScheduleAdd *add = claim->order[i];
+	Timetable *timetable = &claim->change->timetable;
 
-		add->seat = add->shared_seat = NULL;
-		add->reserved_seats_id = 0;
-		if (needs_no_seat(add))
-			continue;
-		claim->refused_add = add;
-		claim->refused = take_seat(claim, add);
-		if (claim->refused == REFUSAL_NONE)
-			claim->refused = take_shared_seat(claim, add);
+	for (int i = 0; i < timetable->add_count; i++)
+	{
+		timetable->adds[i].seat = timetable->adds[i].shared_seat = NULL;
+		timetable->adds[i].reserved_seats_id = 0;
 	}
+	claim->refused_add = NULL;
+	claim->refused = pin_all(claim);
+	if (claim->refused == REFUSAL_NONE)
+		take_in_order(claim);
 	return claim->refused == REFUSAL_NONE;
 }
 
@@ -362,23 +381,40 @@ compare_sections(const void *a, const void *b)
 					   &(*(ScheduleAdd *const *) b)->section_id);
 }
 
+/* Those in none come first. */
+static int
+compare_cross_lists(const void *a, const void *b)
+{
+	const SectionDefinition *left = (*(ScheduleAdd *const *) a)->section;
+	const SectionDefinition *right = (*(ScheduleAdd *const *) b)->section;
+
+	if (left->is_cross_listed != right->is_cross_listed)
+		return left->is_cross_listed ? 1 : -1;
+	if (left->is_cross_listed && left->cross_list_id != right->cross_list_id)
+		return left->cross_list_id < right->cross_list_id ? -1 : 1;
+	return compare_sections(a, b);
+}
+
 static ScheduleAdd **
-adds_by_section(const Timetable *timetable)
+sorted_adds(const Timetable *timetable, int (*compare)(const void *a, const void *b))
 {
 	ScheduleAdd **order = palloc(timetable->add_count * sizeof(ScheduleAdd *));
 
 	for (int i = 0; i < timetable->add_count; i++)
 		order[i] = &timetable->adds[i];
-	qsort(order, timetable->add_count, sizeof(ScheduleAdd *), compare_sections);
+	qsort(order, timetable->add_count, sizeof(ScheduleAdd *), compare);
 	return order;
 }
 
-/* May part of it be taken and the rest not? */
+/* May part of it be taken and the rest not? Or is it to wait for the turn of one section
+ * after another has been pinned, which only an order of locks of its own allows? */
 static bool
-may_be_partial(const Timetable *timetable)
+must_be_apart(const Timetable *timetable)
 {
-	return timetable->add_count > 1 ||
-		   (timetable->add_count == 1 && timetable->adds[0].section->is_cross_listed);
+	const SectionDefinition *section = timetable->adds[0].section;
+
+	return timetable->add_count > 1 || section->is_cross_listed ||
+		   (section->strict_order && timetable->drop_count > 0);
 }
 
 /*
@@ -391,8 +427,10 @@ schedule_change_claim(ScheduleChange *change, Snapshot snapshot)
 {
 	SeatClaim claim = {.change = change,
 					   .snapshot = snapshot,
-					   .order = adds_by_section(&change->timetable),
-					   .undoable = may_be_partial(&change->timetable)};
+					   .by_section = sorted_adds(&change->timetable, compare_sections),
+					   .by_cross_list = sorted_adds(&change->timetable, compare_cross_lists),
+					   .undoable =
+						   change->timetable.add_count > 0 && must_be_apart(&change->timetable)};
 
 	for (;;)
 	{

@@ -122,6 +122,20 @@ indexes_call_others(const ResultRelInfo *result)
 	return false;
 }
 
+/* Does a function ensure by itself what a constraint is for? */
+static bool
+is_ensured_constraint(const Table *table, Oid constraint)
+{
+	const char *name = get_constraint_name(constraint);
+
+	for (int i = 0; i < TABLE_REFERENCES && table->ensured[i]; i++)
+	{
+		if (name && strcmp(name, table->ensured[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool
 is_of_the_extension(const Trigger *trigger)
 {
@@ -133,25 +147,21 @@ is_of_the_extension(const Trigger *trigger)
 static bool
 is_ensured(const Table *table, const Trigger *trigger)
 {
-	const char *constraint;
+	return is_of_the_extension(trigger) || (OidIsValid(trigger->tgconstraint) &&
+											is_ensured_constraint(table, trigger->tgconstraint));
+}
 
-	if (is_of_the_extension(trigger))
-		return true;
-	if (!OidIsValid(trigger->tgconstraint))
-		return false;
-	constraint = get_constraint_name(trigger->tgconstraint);
-	for (int i = 0; i < TABLE_REFERENCES && table->ensured[i]; i++)
-	{
-		if (constraint && strcmp(constraint, table->ensured[i]) == 0)
-			return true;
-	}
-	return false;
+/* To look at the catalogue may bring word that has the server free its own. */
+static const TriggerDesc *
+triggers_of(Relation relation)
+{
+	return CopyTriggerDesc(relation->trigdesc);
 }
 
 bool
 others_watch_insert(const Table *table, Relation relation)
 {
-	const TriggerDesc *triggers = relation->trigdesc;
+	const TriggerDesc *triggers = triggers_of(relation);
 
 	for (int i = 0; triggers && i < triggers->numtriggers; i++)
 	{
@@ -180,22 +190,24 @@ others_watch_update(const TriggerDesc *triggers)
 	return false;
 }
 
-/* Is the column part of a foreign key, or of what one could refer to? */
+/* Is the column part of a foreign key that functions do not ensure, or of what one
+ * could refer to? */
 static bool
-is_key_column(Relation relation, AttrNumber attribute)
+is_key_column(const Table *table, Relation relation, AttrNumber attribute)
 {
 	Bitmapset *referenced = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_KEY);
+	List *keys = copyObject(RelationGetFKeyList(relation));
 	ListCell *cell;
 
 	if (bms_is_member(attribute - FirstLowInvalidHeapAttributeNumber, referenced))
 		return true;
-	foreach(cell, RelationGetFKeyList(relation))
+	foreach(cell, keys)
 	{
 		const ForeignKeyCacheInfo *key = lfirst(cell);
 
 		for (int i = 0; i < key->nkeys; i++)
 		{
-			if (key->conkey[i] == attribute)
+			if (key->conkey[i] == attribute && !is_ensured_constraint(table, key->conoid))
 				return true;
 		}
 	}
@@ -210,11 +222,11 @@ others_let_update(const Table *table, Relation relation)
 
 	for (int i = 0; i < TABLE_COLUMNS && table->columns[i]; i++)
 	{
-		if (table->updated[i] && is_key_column(relation, table->attributes[i]))
+		if (table->updated[i] && is_key_column(table, relation, table->attributes[i]))
 			return false;
 		any |= table->updated[i];
 	}
-	return any && !others_watch_update(relation->trigdesc);
+	return any && !others_watch_update(triggers_of(relation));
 }
 
 /* Is it a plain table, of which nothing but constraints has a say? */

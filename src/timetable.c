@@ -92,15 +92,6 @@ timetable_found(const TableRead *row, FoundEnrollment *found)
 	found->takes_seat = !override_has_capacity(table_read_value(row, ENROLLMENT_OVERRIDE, &isnull));
 }
 
-/* Does one ask for a better grade than another? */
-static bool
-is_stricter(const Prerequisite *one, const Prerequisite *other)
-{
-	return one->has_points &&
-		   (!other->has_points ||
-			DatumGetBool(DirectFunctionCall2(numeric_gt, one->min_points, other->min_points)));
-}
-
 /* Notes an enrollment that stays, as a section sees it that is given up. */
 static void
 note_for_drop(ScheduleDrop *drop, const TableRead *row)
@@ -116,13 +107,8 @@ note_for_drop(ScheduleDrop *drop, const TableRead *row)
 			numeric_add, drop->kept_credits, table_read_value(row, ENROLLMENT_CREDITS, &isnull));
 	for (int i = 0; i < section->dependent_count; i++)
 	{
-		const Prerequisite *dependent = &section->dependents[i];
-
-		if (dependent->course_id != course_id ||
-			(drop->needed_as && !is_stricter(dependent, drop->needed_as)))
-			continue;
-		drop->needed_by = table_read_int64(row, ENROLLMENT_SECTION_ID);
-		drop->needed_as = dependent;
+		if (section->dependents[i].course_id == course_id)
+			drop->needed_by[i] = table_read_int64(row, ENROLLMENT_SECTION_ID);
 	}
 }
 
@@ -178,6 +164,12 @@ note_enrollment(Timetable *timetable, const TableRead *row)
 		note_for_add(&timetable->adds[i], row);
 }
 
+static void *
+none_yet(int count, Size size)
+{
+	return count > 0 ? palloc0(count * size) : NULL;
+}
+
 /* Reads what the student is enrolled in: which of it is given up, and what the rest
  * means for what is added. */
 void
@@ -190,9 +182,11 @@ timetable_read(Timetable *timetable, Snapshot snapshot)
 
 	for (int i = 0; i < timetable->drop_count; i++)
 	{
-		timetable->drops[i].found = false;
-		timetable->drops[i].kept_credits = zero;
-		timetable->drops[i].needed_as = NULL;
+		ScheduleDrop *drop = &timetable->drops[i];
+
+		drop->found = false;
+		drop->kept_credits = zero;
+		drop->needed_by = none_yet(drop->section->dependent_count, sizeof(int64));
 	}
 	for (int i = 0; i < timetable->add_count; i++)
 	{
@@ -200,9 +194,7 @@ timetable_read(Timetable *timetable, Snapshot snapshot)
 
 		add->kept_credits = zero;
 		add->in_course = add->clashes = false;
-		add->taken_with = add->section->prerequisite_count > 0
-							  ? palloc0(add->section->prerequisite_count * sizeof(bool))
-							  : NULL;
+		add->taken_with = none_yet(add->section->prerequisite_count, sizeof(bool));
 		add->overridden = 0;
 	}
 	table_read_begin(&read, &enrollments, ENROLLMENT_BY_COURSE, snapshot, lengthof(keys), columns,
@@ -329,13 +321,27 @@ static CachedQuery seat_enrollment = {
 	NULL,
 	0};
 
+static CachedQuery find_as_it_was = {
+	"SELECT 1 FROM fcfs.enrollment e WHERE e.id = $1 AND e.status = $2",
+	2,
+	{INT8OID, TEXTOID},
+	NULL,
+	0};
+
+/* A query has changed the row, unless a trigger of others has suppressed that, or raw SQL
+ * was there before it. */
 static void
-must_have_changed(uint64 rows)
+must_have_changed(uint64 rows, const FoundEnrollment *found, const char *status, const char *what)
 {
-	if (rows != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to concurrent update of an enrollment")));
+	Datum values[2] = {Int64GetDatum(found->id), CStringGetTextDatum(status)};
+
+	if (rows == 1)
+		return;
+	if (query_read(&find_as_it_was, values, NULL, 1) > 0)
+		query_wrote_one(rows, what);
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent update of an enrollment")));
 }
 
 /* Is the row, as it is now that it is locked, still what was found? */
@@ -395,7 +401,8 @@ enrollment_end(const FoundEnrollment *enrollment, EscrowEntry *entry, bool waitl
 	table_row_set(&row, ENROLLMENT_ENDED_AT, values[1]);
 	if (!change_straight(enrollment, status, &row, snapshot))
 	{
-		must_have_changed(query_write(&end_enrollment, values, NULL));
+		must_have_changed(query_write(&end_enrollment, values, NULL), enrollment, status,
+						  "cancellation");
 		return;
 	}
 	if (waitlisted)
@@ -434,6 +441,7 @@ enrollment_seat(const ScheduleAdd *add, EscrowEntry *line, Snapshot snapshot)
 	if (change_straight(add->place, "waitlisted", &row, snapshot))
 		escrow_give(line, 1, false);
 	else
-		must_have_changed(query_write(&seat_enrollment, values, nulls));
+		must_have_changed(query_write(&seat_enrollment, values, nulls), add->place, "waitlisted",
+						  "enrollment");
 	return add->place->id;
 }

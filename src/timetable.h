@@ -70,10 +70,8 @@ typedef struct ScheduleDrop
 	/* what was found of the timetable */
 	bool found;
 	FoundEnrollment enrollment;
-	Datum kept_credits;            /* numeric: what stays in its term */
-	const Prerequisite *needed_as; /* corequisite of what stays; NULL: it is none */
-	int64 needed_by;               /* section */
-
+	Datum kept_credits; /* numeric: what stays in its term */
+	int64 *needed_by;   /* of its dependents: the section that stays, 0: none does */
 } ScheduleDrop;
 
 /* A section that it adds. */
