@@ -327,6 +327,7 @@ take_in_order(SeatClaim *claim)
 		if (!needs_no_seat(claim->refused_add))
 			claim->refused = take_seat(claim, claim->refused_add);
 	}
+	claim->for_line &= claim->refused != REFUSAL_NONE;
 	for (int i = 0; i < count && claim->refused == REFUSAL_NONE; i++)
 	{
 		claim->refused_add = claim->by_cross_list[i];
@@ -406,15 +407,12 @@ sorted_adds(const Timetable *timetable, int (*compare)(const void *a, const void
 	return order;
 }
 
-/* May part of it be taken and the rest not? Or is it to wait for the turn of one section
- * after another has been pinned, which only an order of locks of its own allows? */
+/* May part of it be taken and the rest not? */
 static bool
-must_be_apart(const Timetable *timetable)
+may_be_partial(const Timetable *timetable)
 {
-	const SectionDefinition *section = timetable->adds[0].section;
-
-	return timetable->add_count > 1 || section->is_cross_listed ||
-		   (section->strict_order && timetable->drop_count > 0);
+	return timetable->add_count > 1 ||
+		   (timetable->add_count == 1 && timetable->adds[0].section->is_cross_listed);
 }
 
 /*
@@ -429,8 +427,7 @@ schedule_change_claim(ScheduleChange *change, Snapshot snapshot)
 					   .snapshot = snapshot,
 					   .by_section = sorted_adds(&change->timetable, compare_sections),
 					   .by_cross_list = sorted_adds(&change->timetable, compare_cross_lists),
-					   .undoable =
-						   change->timetable.add_count > 0 && must_be_apart(&change->timetable)};
+					   .undoable = may_be_partial(&change->timetable)};
 
 	for (;;)
 	{
