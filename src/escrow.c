@@ -323,6 +323,18 @@ escrow_others_in_flight(EscrowEntry *entry)
 	return result;
 }
 
+/* Is anybody in line for the pool? */
+bool
+escrow_is_awaited(EscrowEntry *entry)
+{
+	bool result;
+
+	SpinLockAcquire(&entry->slot->mutex);
+	result = entry->slot->queue > 0;
+	SpinLockRelease(&entry->slot->mutex);
+	return result;
+}
+
 typedef struct UnclaimedState
 {
 	EscrowEntry *entry;

@@ -104,6 +104,7 @@ extern int64 escrow_use_prepaid(EscrowEntry *entry, int64 units);
 extern int64 escrow_available(EscrowEntry *entry);
 extern int64 escrow_claimed(EscrowEntry *entry);
 extern bool escrow_others_in_flight(EscrowEntry *entry);
+extern bool escrow_is_awaited(EscrowEntry *entry);
 extern EscrowAnswer escrow_wait_unclaimed(EscrowEntry *entry, bool *unclaimed);
 
 /* escrow_facts.c */

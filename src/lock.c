@@ -58,17 +58,20 @@ lock_call_begin(LockCall *call, TimestampTz arrived_at)
 		call->deadline = fcfs_lock_timeout > 0
 							 ? TimestampTzPlusMilliseconds(arrived_at, fcfs_lock_timeout)
 							 : DT_NOEND;
+	call->at_once = current_call && current_call->at_once;
 	call->last = (LockName){0, 0};
 	current_call = call;
 }
 
-/* From here on the call waits no longer than that for anything. */
+/*
+ * From here on the call, and what it sets off, waits for none of our locks. So it is in
+ * nobody's way, and may take them in any order. For rows the server waits that long.
+ */
 void
-lock_call_bound(LockCall *call, int milliseconds)
+lock_call_at_once(LockCall *call, int milliseconds)
 {
 	Assert(current_call == call);
-	call->deadline =
-		Min(call->deadline, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds));
+	call->at_once = true;
 	if (LockTimeout == 0 || LockTimeout > milliseconds)
 		LockTimeout = milliseconds;
 	call->lock_timeout = LockTimeout;
@@ -99,6 +102,8 @@ int
 lock_time_left(void)
 {
 	Assert(current_call != NULL);
+	if (current_call->at_once)
+		return 0;
 	if (current_call->deadline == DT_NOEND)
 		return INT_MAX;
 	return (int) TimestampDifferenceMilliseconds(GetCurrentTimestamp(), current_call->deadline);
@@ -327,7 +332,7 @@ lock_in_order(LockName name)
 	LockName last;
 
 	Assert(current_call != NULL);
-	if (name.lock_class > LOCK_SHORT)
+	if (name.lock_class > LOCK_SHORT || current_call->at_once)
 		return true;
 	last = current_call->last;
 	current_call->last = name;
@@ -383,6 +388,8 @@ lock_acquire(LockName name, LOCKMODE mode)
 	if (lock_try(&tag, mode))
 		return LOCK_GRANTED;
 
+	if (current_call->at_once)
+		return LOCK_TIMED_OUT;
 	if (fcfs_max_waiters > 0 && lock_waiters(name, &tag) >= fcfs_max_waiters)
 		return LOCK_CROWDED;
 	left = lock_time_left();
@@ -395,17 +402,6 @@ lock_acquire(LockName name, LOCKMODE mode)
 	if (!lock_is_line(name)) /* else it is part of a longer wait, which is logged */
 		lock_log_slow_wait(name, since, holder_pid);
 	return granted ? LOCK_GRANTED : LOCK_TIMED_OUT;
-}
-
-/* Takes a lock to the end of the transaction if nobody has it, out of any order: who
- * does not wait is in nobody's way. */
-bool
-lock_acquire_if_free(LockName name, LOCKMODE mode)
-{
-	LOCKTAG tag;
-
-	lock_tag(&tag, name);
-	return lock_try(&tag, mode);
 }
 
 /*

@@ -66,18 +66,18 @@ typedef struct LockCall
 {
 	struct LockCall *outer;
 	TimestampTz deadline; /* DT_NOEND: none */
+	bool at_once;         /* it waits for no lock, and keeps to no order */
 	LockName last;
 	int save_lock_timeout; /* the server's lock_timeout outside of the call */
 	int lock_timeout;      /* and within */
 } LockCall;
 
 extern void lock_call_begin(LockCall *call, TimestampTz arrived_at);
-extern void lock_call_bound(LockCall *call, int milliseconds);
+extern void lock_call_at_once(LockCall *call, int milliseconds);
 extern void lock_call_end(LockCall *call);
 extern bool lock_in_call(void);
 extern int lock_time_left(void);
 extern LockAnswer lock_acquire(LockName name, LOCKMODE mode);
-extern bool lock_acquire_if_free(LockName name, LOCKMODE mode);
 extern LockAnswer lock_table(Oid table, LOCKMODE mode);
 extern void lock_release(LockName name, LOCKMODE mode);
 extern bool lock_watch(VirtualTransactionId holder, int slice, int deadlock_after);

@@ -33,6 +33,7 @@ extern void schedule_change_write(ScheduleChange *change, Snapshot snapshot);
 extern bool schedule_change_run(ScheduleChange *change);
 
 /* seat_claim.c */
+extern RefusalCode schedule_change_pin_seats(const ScheduleChange *change);
 extern bool schedule_change_claim(ScheduleChange *change, Snapshot snapshot);
 extern void schedule_change_claim_freed(const ScheduleChange *change, ScheduleAdd *add);
 

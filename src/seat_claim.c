@@ -10,13 +10,16 @@
  * more than one of them they are made in a subtransaction.
  *
  * Nobody who comes new takes a seat while somebody is in line for the section; one
- * that is reserved only while one of its group is.
+ * that is reserved only while one of its group is. Nor one of a cross list while
+ * somebody is in line for any of its sections that has a seat of its own left.
  *
  * Locks: turns of sections with strict order, then pins of lines, reserved seats and
  * cross lists, each by id.
  *
  * Accepted: a student whose group has reserved seats looks at those first, and then at
- * the open ones. That none is left is certain of each, at a moment of its own.
+ * the open ones. That none is left is certain of each, at a moment of its own. Who is in
+ * line for another section of a cross list is looked up in the tables: somebody who is
+ * just joining, or whose section has just got a seat, may be missed.
  */
 #include "postgres.h"
 
@@ -174,19 +177,25 @@ wait_for_turns(SeatClaim *claim)
 	return refused;
 }
 
+/* Pins all that a change may take or give, but for the sections, in lock order. */
+RefusalCode
+schedule_change_pin_seats(const ScheduleChange *change)
+{
+	RefusalCode refused = pin_lines(&change->timetable);
+
+	if (refused == REFUSAL_NONE)
+		refused = pin_reserved_seats(&change->timetable);
+	if (refused == REFUSAL_NONE)
+		refused = pin_cross_lists(&change->timetable);
+	return refused;
+}
+
 static RefusalCode
 pin_all(SeatClaim *claim)
 {
-	const Timetable *timetable = &claim->change->timetable;
 	RefusalCode refused = wait_for_turns(claim);
 
-	if (refused == REFUSAL_NONE)
-		refused = pin_lines(timetable);
-	if (refused == REFUSAL_NONE)
-		refused = pin_reserved_seats(timetable);
-	if (refused == REFUSAL_NONE)
-		refused = pin_cross_lists(timetable);
-	return refused;
+	return refused == REFUSAL_NONE ? schedule_change_pin_seats(claim->change) : refused;
 }
 
 /* The line ----------------------------------------------------------------------------- */
@@ -206,6 +215,30 @@ member_is_waiting(const ScheduleAdd *add, int64 group_id)
 	Datum values[2] = {Int64GetDatum(add->section_id), Int64GetDatum(group_id)};
 
 	return query_read(&find_waiting_member, values, NULL, 1) > 0;
+}
+
+/* A place in line of a section that has an open seat of its own. */
+static CachedQuery find_waiting_for_shared = {
+	"SELECT 1 FROM fcfs.section s WHERE s.cross_list_id = $1"
+	" AND EXISTS (SELECT FROM fcfs.enrollment e WHERE e.section_id = s.id AND e.status = "
+	"'waitlisted')"
+	" AND (s.capacity IS NULL OR s.capacity"
+	" - (SELECT coalesce(sum(r.capacity), 0) FROM fcfs.reserved_seats r WHERE r.section_id = s.id)"
+	" > (SELECT count(*) FROM fcfs.enrollment e WHERE e.section_id = s.id AND e.status = 'enrolled'"
+	" AND e.reserved_seats_id IS NULL AND 'capacity' <> ALL (e.override)))",
+	1,
+	{INT8OID},
+	NULL,
+	0};
+
+/* Is somebody in line, for any section of the cross list, who lacks nothing but a seat of
+ * the cross list? */
+static bool
+others_wait_for_shared(int64 cross_list_id)
+{
+	Datum value = Int64GetDatum(cross_list_id);
+
+	return query_read(&find_waiting_for_shared, &value, NULL, 1) > 0;
 }
 
 /* Is anybody in line for the section, whom one who comes new must let go first? */
@@ -230,9 +263,13 @@ look_at_line(const SeatClaim *claim, const ScheduleAdd *add, bool *waiting)
 static RefusalCode
 take(const SeatClaim *claim, PoolKind *kind, EscrowEntry *entry, bool at_once)
 {
-	EscrowAnswer answer = at_once || claim->change->passing_on ? escrow_take_now(entry, 1)
-															   : escrow_take(entry, 1, NULL);
+	bool passing_on = claim->change->passing_on;
+	EscrowAnswer answer;
 
+	/* Who waits for it came when nobody was in line. */
+	if (passing_on && escrow_is_awaited(entry))
+		return REFUSAL_LOCK_TIMEOUT;
+	answer = at_once || passing_on ? escrow_take_now(entry, 1) : escrow_take(entry, 1, NULL);
 	if (answer == ESCROW_OK)
 		escrow_prepay(entry, 1);
 	return pool_refusal(kind, answer);
@@ -300,13 +337,17 @@ take_seat(SeatClaim *claim, ScheduleAdd *add)
 }
 
 static RefusalCode
-take_shared_seat(const SeatClaim *claim, ScheduleAdd *add)
+take_shared_seat(SeatClaim *claim, ScheduleAdd *add)
 {
 	EscrowEntry *entry;
 	RefusalCode refused;
 
 	if (!add->section->is_cross_listed || takes_over(&claim->change->timetable, add))
 		return REFUSAL_NONE;
+	claim->for_line =
+		!claim->change->passing_on && others_wait_for_shared(add->section->cross_list_id);
+	if (claim->for_line)
+		return REFUSAL_COURSE_FULL;
 	entry = pool_pin_or_raise(&cross_list_pool, add->section->cross_list_id);
 	refused = take(claim, &cross_list_pool, entry, false);
 	if (refused == REFUSAL_NONE)
@@ -442,7 +483,7 @@ schedule_change_claim(ScheduleChange *change, Snapshot snapshot)
 	if (claim.refused_add)
 		return call_refuse(change->call, claim.refused, "section " INT64_FORMAT "%s",
 						   claim.refused_add->section_id,
-						   claim.for_line ? ", whose seats are for its wait list" : "");
+						   claim.for_line ? ", whose seats are for those in line" : "");
 	return call_refuse(change->call, claim.refused, NULL);
 }
 

@@ -41,13 +41,17 @@ enum JoinWaitlistArgument
 	CREDITS
 };
 
-/* Passes seats on that the call can have freed, or had for itself. At higher isolation
- * levels rows that others have changed meanwhile would fail the transaction. */
+/* Passes on what is free of a section. Not at higher isolation levels, where rows that
+ * others have changed meanwhile would fail. */
 static void
-pass_on_in_call(int64 section_id)
+pass_on_in_call(int64 section_id, const SectionDefinition *section)
 {
-	if (!IsolationUsesXactSnapshot())
-		(void) waitlist_pass_on(section_id, FIRST_IN_LINE, FIRST_IN_LINE);
+	if (IsolationUsesXactSnapshot() || !(section->has_line || section->is_cross_listed))
+		return;
+	if (!section->is_cross_listed &&
+		escrow_claimed(pool_pin_or_raise(&waitlist_pool, section_id)) == 0)
+		return;
+	(void) waitlist_pass_on(section_id, FIRST_IN_LINE, FIRST_IN_LINE);
 }
 
 /* Takes a place and writes it. */
@@ -55,15 +59,17 @@ static bool
 line_up(ScheduleChange *change, const ScheduleDrop *drop, ScheduleAdd *add)
 {
 	Call *call = change->call;
-	EscrowEntry *line = NULL;
-	RefusalCode refused = pool_pin(&waitlist_pool, add->section_id, &line);
+	EscrowEntry *line;
+	RefusalCode refused;
 	uint64 counted;
 
-	if (refused == REFUSAL_NONE)
-		refused = pool_claim(&waitlist_pool, line, add->section_id, false, 1, NULL);
+	if (!add->section->has_line)
+		return call_refuse(call, REFUSAL_WAITLIST_FULL, "section " INT64_FORMAT " has no wait list",
+						   add->section_id);
+	line = pool_pin_or_raise(&waitlist_pool, add->section_id);
+	refused = pool_claim(&waitlist_pool, line, add->section_id, false, 1, NULL);
 	if (refused != REFUSAL_NONE)
-		return call_refuse(call, refused, "section " INT64_FORMAT "%s", add->section_id,
-						   add->section->has_line ? "" : " has no wait list");
+		return call_refuse(call, refused, "section " INT64_FORMAT, add->section_id);
 	counted = pool_rows_counted();
 	add->enrollment_id = enrollment_line_up(change->student.id, add,
 											change->timetable.drop_count > 0 ? drop->section_id : 0,
@@ -88,13 +94,30 @@ tell_status(Call *call, int64 enrollment_id)
 	UnregisterSnapshot(newest);
 }
 
+/* Is nobody in line, although there are seats? Then there is nothing to wait for. */
+static bool
+is_idle(const ScheduleAdd *add)
+{
+	const SectionDefinition *section = add->section;
+	bool has_seat = escrow_available(add->entry) > 0;
+
+	if (section->has_line && escrow_claimed(pool_pin_or_raise(&waitlist_pool, add->section_id)) > 0)
+		return false;
+	for (int i = 0; i < section->reservation_count && !has_seat; i++)
+		has_seat = escrow_available(
+					   pool_pin_or_raise(&reserved_seats_pool, section->reservations[i].id)) > 0;
+	return has_seat &&
+		   (!section->is_cross_listed ||
+			escrow_available(pool_pin_or_raise(&cross_list_pool, section->cross_list_id)) > 0);
+}
+
 /* With a seat free and nobody in line it is an enrolment like any other: a place in line
  * that cannot be seated would keep the seats from everybody else. False if there is no
  * seat after all, and if the call is answered with why not. */
 static bool
 enroll_instead(ScheduleChange *change, const ScheduleAdd *add, Snapshot snapshot)
 {
-	if (!waitlist_is_idle(add->section_id, add->entry, add->section))
+	if (!is_idle(add))
 		return false;
 	change->lining_up = false;
 	if (!schedule_change_judge(change, snapshot) || !schedule_change_claim(change, snapshot))
@@ -112,15 +135,20 @@ enroll_or_line_up(ScheduleChange *change, const ScheduleDrop *drop, ScheduleAdd 
 {
 	Snapshot newest = table_newest();
 	bool granted = schedule_change_judge(change, newest);
-	bool enrolled = granted && enroll_instead(change, add, newest);
+	bool enrolled = false;
+	RefusalCode refused = granted ? schedule_change_pin_seats(change) : REFUSAL_NONE;
 
+	if (refused != REFUSAL_NONE)
+		granted = call_refuse(change->call, refused, NULL);
+	if (granted)
+		enrolled = enroll_instead(change, add, newest);
 	if (granted && !enrolled)
 		granted = change->lining_up && line_up(change, drop, add);
 	UnregisterSnapshot(newest);
 	if (enrolled)
 		waitlist_pass_on_freed(change);
 	else if (granted)
-		pass_on_in_call(add->section_id);
+		pass_on_in_call(add->section_id, add->section);
 	return granted;
 }
 
@@ -162,7 +190,8 @@ OPERATION_FACES(join_waitlist, join_waitlist);
 
 /* leave_waitlist ------------------------------------------------------------------------- */
 
-/* leave_waitlist(student_id, section_id, key) */
+/* leave_waitlist(student_id, section_id, key). A seat may have been left because nobody
+ * knew whether who leaves would have it: it goes to the next. */
 static bool
 run_leave_waitlist(Call *call)
 {
@@ -194,7 +223,10 @@ run_leave_waitlist(Call *call)
 		enrollment_end(&place, line, true, call->arrived_at, newest);
 	}
 	UnregisterSnapshot(newest);
-	return found && call_done(call, place.id);
+	if (!found)
+		return false;
+	pass_on_in_call(add.section_id, add.section);
+	return call_done(call, place.id);
 }
 
 static Operation leave_waitlist = {.name = "leave_waitlist",
@@ -214,16 +246,18 @@ void
 waitlist_pass_on_freed(const ScheduleChange *change)
 {
 	for (int i = 0; i < change->timetable.drop_count; i++)
-	{
-		const ScheduleDrop *drop = &change->timetable.drops[i];
-
-		if (drop->section->has_line || drop->section->is_cross_listed)
-			pass_on_in_call(drop->section_id);
-	}
+		pass_on_in_call(change->timetable.drops[i].section_id, change->timetable.drops[i].section);
 }
 
+/* From one section that has a line to the next, by the index: not through all who wait. */
 static CachedQuery find_lines = {
-	"SELECT DISTINCT e.section_id FROM fcfs.enrollment e WHERE e.status = 'waitlisted' ORDER BY 1",
+	"WITH RECURSIVE line AS ("
+	"(SELECT e.section_id FROM fcfs.enrollment e WHERE e.status = 'waitlisted'"
+	" ORDER BY e.section_id LIMIT 1)"
+	" UNION ALL SELECT (SELECT e.section_id FROM fcfs.enrollment e WHERE e.status = 'waitlisted'"
+	" AND e.section_id > line.section_id ORDER BY e.section_id LIMIT 1)"
+	" FROM line WHERE line.section_id IS NOT NULL)"
+	" SELECT line.section_id FROM line WHERE line.section_id IS NOT NULL",
 	0,
 	{0},
 	NULL,
@@ -249,6 +283,7 @@ pass_all(int max_rows)
 		first++;
 	for (int i = 0; i < count && seated < max_rows; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		last_section_id = section_ids[(first + i) % count];
 		seated += waitlist_pass_on(last_section_id, max_rows - seated, INT_MAX);
 	}
@@ -262,8 +297,6 @@ PG_FUNCTION_INFO_V1(fcfs_pass_waitlists);
 Datum
 fcfs_pass_waitlists(PG_FUNCTION_ARGS)
 {
-	LockCall locks;
-	volatile int seated = 0;
 	int max_rows;
 
 	if (PG_ARGISNULL(0))
@@ -275,17 +308,7 @@ fcfs_pass_waitlists(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_rows must be at least 1")));
 	PreventCommandIfReadOnly("pass_waitlists()");
 	PreventCommandIfParallelMode("pass_waitlists()");
-	lock_call_begin(&locks, GetCurrentTimestamp());
-	PG_TRY();
-	{
-		seated = pass_all(max_rows);
-	}
-	PG_FINALLY();
-	{
-		lock_call_end(&locks);
-	}
-	PG_END_TRY();
-	PG_RETURN_INT32(seated);
+	PG_RETURN_INT32(pass_all(max_rows));
 }
 
 void

@@ -11,46 +11,47 @@
  *   - while somebody is joining the line: who comes first is not certain;
  *   - for somebody whose lock is held by another call;
  *   - behind the first few in line, where those do not pass the rules;
- *   - for which an error came up that may not come up again.
+ *   - for which an error came up that may not come up again;
+ *   - that somebody waits for who came when nobody was in line.
  *
  * Each in line is tried in a subtransaction: an error, or a rule that refuses when
- * something was taken already, undoes that one only.
+ * something was taken already, undoes that one only. The line as a whole is in one too:
+ * what was pinned to find out that nobody passes is nobody's at the end, and no error
+ * reaches whoever gave the seat up, but for a cancel and a shutdown.
  *
  * In a cross list the lines of all its sections stand for the shared seats, in the
  * order of arrival.
  *
- * Locks: the lock of each student who is tried, if it is free; it is kept of those who
- * get a seat. Bounded waits remain for a section that somebody has alone, and for rows
- * that raw SQL has locked (PATIENCE).
+ * Locks: the lock of each student who is tried, and what pins pools, if they are free, in
+ * any order; kept of those who get a seat. The server's waits for rows and index
+ * entries of raw SQL remain, each of PATIENCE at most.
+ *
+ * Memory: the times of what was logged, for the session.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "plan_cache.h"
 #include "pool.h"
 #include "schedule_change.h"
 #include "subtransaction.h"
+#include "test_point.h"
+#include "waitlist_line.h"
 #include "waitlist_pass.h"
 
-/* Milliseconds to wait for what is not a student's lock. */
+/* Milliseconds to wait for what raw SQL has locked. */
 #define PATIENCE 100
 
 /* Sections whose seats one call passes on: a seat that is given up for another is
  * free in its turn. */
 #define MOST_SECTIONS 8
 
-typedef struct Waiter
-{
-	int64 student_id;
-	int64 section_id;
-} Waiter;
+/* What keeps one from a seat is logged once in so many milliseconds, for a section. */
+#define LOG_AGAIN_MS (60 * 1000)
+#define LOGGED 16
 
 typedef enum TryResult
 {
@@ -65,6 +66,17 @@ typedef struct Try
 	TryResult result;
 	int64 given_up; /* a section that was given up for the seat, 0 if none */
 } Try;
+
+/* Passing on the seats of one section. */
+typedef struct Passing
+{
+	int64 section_id;
+	int most_seated;
+	int most_judged;
+	int seated;
+	int given_up_count;
+	int64 given_up[MOST_SECTIONS]; /* sections */
+} Passing;
 
 /* One in line ---------------------------------------------------------------------------- */
 
@@ -110,6 +122,7 @@ seat(Try *try, const FoundEnrollment *place, Snapshot snapshot)
 		if (schedule_change_judge(&change, snapshot) && schedule_change_claim(&change, snapshot))
 		{
 			schedule_change_write(&change, snapshot);
+			TEST_POINT("seated");
 			try->given_up = change.timetable.drop_count > 0 ? drop.section_id : 0;
 			return true;
 		}
@@ -118,15 +131,17 @@ seat(Try *try, const FoundEnrollment *place, Snapshot snapshot)
 	return false;
 }
 
-/* In a subtransaction, with a bound of its own for what is waited for. */
+/* In a subtransaction. */
 static bool
-try_in_call(Try *try)
+try_waiter(void *state)
 {
+	Try *try = state;
 	FoundEnrollment place;
 	Snapshot newest;
 	bool seated = false;
 
-	if (!lock_acquire_if_free((LockName){LOCK_STUDENT, try->waiter.student_id}, ExclusiveLock))
+	if (lock_acquire((LockName){LOCK_STUDENT, try->waiter.student_id}, ExclusiveLock) !=
+		LOCK_GRANTED)
 	{
 		try->result = TRY_LEFT;
 		return false;
@@ -140,181 +155,128 @@ try_in_call(Try *try)
 	return seated;
 }
 
+/* Errors ---------------------------------------------------------------------------------- */
+
+/* Is it time to log an error of a section again? */
 static bool
-try_waiter(void *state)
+time_to_log(int64 section_id, int sqlstate)
 {
+	static struct
+	{
+		int64 section_id;
+		int sqlstate;
+		TimestampTz at;
+	} logged[LOGGED];
+	static int next = 0;
+	TimestampTz now = GetCurrentTimestamp();
+	int place;
+
+	for (place = 0; place < LOGGED; place++)
+	{
+		if (logged[place].section_id == section_id && logged[place].sqlstate == sqlstate)
+			break;
+	}
+	if (place < LOGGED && now < TimestampTzPlusMilliseconds(logged[place].at, LOG_AGAIN_MS))
+		return false;
+	if (place == LOGGED)
+		place = next++ % LOGGED;
+	logged[place].section_id = section_id;
+	logged[place].sqlstate = sqlstate;
+	logged[place].at = now;
+	return true;
+}
+
+/*
+ * What an error means for the line, whoever it came up for (0: for nobody). One that
+ * would come again does not keep the seat from the others.
+ */
+static TryResult
+judge_error(int64 section_id, int64 student_id, ErrorData *error)
+{
+	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	if (category == ERRCODE_OPERATOR_INTERVENTION)
+		ReThrowError(error);
+	if (category == ERRCODE_TRANSACTION_ROLLBACK || error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		return TRY_LEFT;
+	if (time_to_log(section_id, error->sqlerrcode))
+		ereport(LOG,
+				(errcode(error->sqlerrcode), errmsg("could not pass a seat of section " INT64_FORMAT
+													" on to student " INT64_FORMAT ": %s",
+													section_id, student_id, error->message)));
+	return category == ERRCODE_INSUFFICIENT_RESOURCES ? TRY_LEFT : TRY_BARRED;
+}
+
+/* A line ---------------------------------------------------------------------------------- */
+
+/* Tries one in line, and undoes what that did unless they are seated. */
+static TryResult
+try_one(Passing *passing, const Waiter *waiter)
+{
+	Try try = {.waiter = *waiter};
+	ErrorData *error = NULL;
+
+	CHECK_FOR_INTERRUPTS();
+	if (!subtransaction_run(try_waiter, &try, &error))
+		return error ? judge_error(waiter->section_id, waiter->student_id, error) : try.result;
+	passing->seated++;
+	if (try.given_up != 0 && passing->given_up_count < MOST_SECTIONS)
+		passing->given_up[passing->given_up_count++] = try.given_up;
+	return TRY_SEATED;
+}
+
+/* Seats those in a line; true if there were any. In a subtransaction. */
+static bool
+pass_line(void *state)
+{
+	Passing *passing = state;
+	MemoryContext outer = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(outer, "pg_fcfs in line", ALLOCSET_DEFAULT_SIZES);
+	TryResult result = TRY_BARRED;
+	Waiter *waiters;
+	int count;
+	Line line;
+
+	if (!line_pin(&line, passing->section_id) || !line_may_move(&line))
+		return false;
+	waiters = line_read(&line, passing->most_judged, &count);
+	TEST_POINT("passing");
+	MemoryContextSwitchTo(context);
+	for (int i = 0; i < count && passing->seated < passing->most_seated && result != TRY_LEFT; i++)
+	{
+		if (result == TRY_SEATED && !line_may_move(&line))
+			break;
+		result = try_one(passing, &waiters[i]);
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(outer);
+	return passing->seated > 0;
+}
+
+/* What becomes free of a section goes to its line, or stays where it is. */
+static int
+pass_section(Passing *passing)
+{
+	ErrorData *error = NULL;
 	LockCall locks;
-	volatile bool seated = false;
+	volatile bool passed = false;
 
 	lock_call_begin(&locks, GetCurrentTimestamp());
-	lock_call_bound(&locks, PATIENCE);
+	lock_call_at_once(&locks, PATIENCE);
 	PG_TRY();
 	{
-		seated = try_in_call(state);
+		passed = subtransaction_run(pass_line, passing, &error);
+		if (error)
+			(void) judge_error(passing->section_id, 0, error);
 	}
 	PG_FINALLY();
 	{
 		lock_call_end(&locks);
 	}
 	PG_END_TRY();
-	return seated;
-}
-
-/* What an error means for the line. One that would come again is logged, and does not
- * keep the seat from the others. */
-static TryResult
-judge_error(const Waiter *waiter, ErrorData *error)
-{
-	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || category == ERRCODE_OPERATOR_INTERVENTION ||
-		category == ERRCODE_INSUFFICIENT_RESOURCES)
-		ReThrowError(error);
-	if (category == ERRCODE_TRANSACTION_ROLLBACK || error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-		return TRY_LEFT;
-	ereport(LOG, (errcode(error->sqlerrcode),
-				  errmsg("could not pass a seat of section " INT64_FORMAT
-						 " on to student " INT64_FORMAT ": %s",
-						 waiter->section_id, waiter->student_id, error->message)));
-	return TRY_BARRED;
-}
-
-/* Tries one in line, and undoes what that did unless they are seated. */
-static TryResult
-try_one(const Waiter *waiter, int64 *given_up)
-{
-	Try try = {.waiter = *waiter};
-	ErrorData *error = NULL;
-
-	if (subtransaction_run(try_waiter, &try, &error))
-	{
-		*given_up = try.given_up;
-		return TRY_SEATED;
-	}
-	*given_up = 0;
-	return error ? judge_error(waiter, error) : try.result;
-}
-
-/* A line -------------------------------------------------------------------------------- */
-
-static CachedQuery find_line = {
-	"SELECT e.student_id, e.section_id FROM fcfs.enrollment e"
-	" WHERE e.section_id = $1 AND e.status = 'waitlisted' ORDER BY e.arrived_at, e.id",
-	1,
-	{INT8OID},
-	NULL,
-	0};
-
-static CachedQuery find_lines_of_cross_list = {
-	"SELECT e.student_id, e.section_id FROM fcfs.enrollment e"
-	" JOIN fcfs.section s ON s.id = e.section_id"
-	" WHERE s.cross_list_id = $1 AND e.status = 'waitlisted' ORDER BY e.arrived_at, e.id",
-	1,
-	{INT8OID},
-	NULL,
-	0};
-
-/* Those in line for a section's seats, the first at most so many. */
-static Waiter *
-read_line(int64 section_id, const SectionDefinition *section, int most, int *count)
-{
-	Datum argument = Int64GetDatum(section->is_cross_listed ? section->cross_list_id : section_id);
-	Waiter *line;
-
-	*count = (int) query_read(section->is_cross_listed ? &find_lines_of_cross_list : &find_line,
-							  &argument, NULL, most);
-	line = palloc(Max(*count, 1) * sizeof(Waiter));
-	for (int i = 0; i < *count; i++)
-		line[i] = (Waiter){query_int64(i, 1, 0), query_int64(i, 2, 0)};
-	SPI_freetuptable(SPI_tuptable);
-	return line;
-}
-
-/* Is there anything to be had of the section? */
-static bool
-has_free_seat(EscrowEntry *entry, const SectionDefinition *section)
-{
-	if (section->is_cross_listed &&
-		escrow_available(pool_pin_or_raise(&cross_list_pool, section->cross_list_id)) <= 0)
-		return false;
-	if (escrow_available(entry) > 0)
-		return true;
-	for (int i = 0; i < section->reservation_count; i++)
-	{
-		if (escrow_available(pool_pin_or_raise(&reserved_seats_pool, section->reservations[i].id)) >
-			0)
-			return true;
-	}
-	return false;
-}
-
-/* Is nobody in line, although there are seats? Then there is nothing to wait for. */
-bool
-waitlist_is_idle(int64 section_id, EscrowEntry *entry, const SectionDefinition *section)
-{
-	return escrow_claimed(pool_pin_or_raise(&waitlist_pool, section_id)) == 0 &&
-		   has_free_seat(entry, section);
-}
-
-/* Can somebody be seated now? Not if somebody is just joining, who may be ahead. */
-static bool
-may_pass_on(int64 section_id, const SectionDefinition **section)
-{
-	EscrowEntry *entry = pool_pin_or_raise(&section_pool, section_id);
-	EscrowEntry *line;
-
-	*section = section_definition(entry, section_id);
-	if (*section == NULL || !((*section)->has_line || (*section)->is_cross_listed) ||
-		!has_free_seat(entry, *section))
-		return false;
-	if (!(*section)->has_line)
-		return true;
-	line = pool_pin_or_raise(&waitlist_pool, section_id);
-	return (escrow_claimed(line) > 0 || (*section)->is_cross_listed) &&
-		   !escrow_others_in_flight(line);
-}
-
-/* Sections whose seats are to be passed on. */
-typedef struct Freed
-{
-	int count;
-	int64 section_ids[MOST_SECTIONS];
-} Freed;
-
-static void
-add_freed(Freed *freed, int64 section_id)
-{
-	if (section_id != 0 && freed->count < MOST_SECTIONS)
-		freed->section_ids[freed->count++] = section_id;
-}
-
-/* Seats those in the line of one section; how many were. */
-static int
-pass_line(int64 section_id, int most_seated, int most_judged, Freed *freed)
-{
-	const SectionDefinition *section;
-	Waiter *line;
-	int count;
-	int seated = 0;
-	TryResult result = TRY_BARRED;
-
-	if (!may_pass_on(section_id, &section))
-		return 0;
-	line = read_line(section_id, section, most_judged, &count);
-	for (int i = 0; i < count && seated < most_seated && result != TRY_LEFT; i++)
-	{
-		int64 given_up;
-
-		CHECK_FOR_INTERRUPTS();
-		result = try_one(&line[i], &given_up);
-		if (result != TRY_SEATED)
-			continue;
-		seated++;
-		add_freed(freed, given_up);
-		if (!may_pass_on(section_id, &section))
-			break;
-	}
-	return seated;
+	if (!passed)
+		passing->seated = passing->given_up_count = 0;
+	return passing->seated;
 }
 
 /*
@@ -328,15 +290,22 @@ waitlist_pass_on(int64 section_id, int most_seated, int most_judged)
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context =
 		AllocSetContextCreate(caller, "pg_fcfs wait list", ALLOCSET_SMALL_SIZES);
-	Freed freed = {1, {section_id}};
+	int64 section_ids[MOST_SECTIONS] = {section_id};
+	int count = 1;
 	int seated = 0;
 
-	for (int i = 0; i < freed.count && seated < most_seated; i++)
+	for (int i = 0; i < count && seated < most_seated; i++)
 	{
+		Passing passing = {.section_id = section_ids[i],
+						   .most_seated = most_seated - seated,
+						   .most_judged = most_judged};
+
 		MemoryContextSwitchTo(context);
-		seated += pass_line(freed.section_ids[i], most_seated - seated, most_judged, &freed);
+		seated += pass_section(&passing);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(context);
+		for (int j = 0; j < passing.given_up_count && count < MOST_SECTIONS; j++)
+			section_ids[count++] = passing.given_up[j];
 	}
 	MemoryContextDelete(context);
 	return seated;

@@ -8,10 +8,6 @@
 
 #include "postgres.h"
 
-#include "section.h"
-
-extern bool waitlist_is_idle(int64 section_id, EscrowEntry *entry,
-							 const SectionDefinition *section);
 extern int waitlist_pass_on(int64 section_id, int most_seated, int most_judged);
 
 #endif /* FCFS_WAITLIST_PASS_H */
