@@ -99,13 +99,13 @@ SELECT test.rooms(4);
 SELECT * FROM fcfs.verify();
 
 -- COPY, and counted anew.
-COPY fcfs.enrollment (student_id, section_id) FROM stdin;
-31	4
-32	4
+COPY fcfs.enrollment (student_id, section_id) FROM stdin (DELIMITER ',');
+31,4
+32,4
 \.
 SELECT test.rooms(4);
-COPY fcfs.enrollment (student_id, section_id, cross_list_id) FROM stdin;
-33	4	9
+COPY fcfs.enrollment (student_id, section_id, cross_list_id) FROM stdin (DELIMITER ',');
+33,4,9
 \.
 SELECT fcfs.reload_pool('cross_list', 9);
 SELECT test.rooms(4);

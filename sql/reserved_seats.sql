@@ -200,16 +200,16 @@ SHOW fcfs.lock_timeout;
 SELECT test.rooms(3), test.rooms(9);
 
 -- COPY.
-COPY fcfs.reserved_seats (id, section_id, student_group_id, seats) FROM stdin;
-31	3	7	2
+COPY fcfs.reserved_seats (id, section_id, student_group_id, seats) FROM stdin (DELIMITER ',');
+31,3,7,2
 \.
-COPY fcfs.enrollment (student_id, section_id, reserved_seats_id) FROM stdin;
-51	3	31
-52	3	31
+COPY fcfs.enrollment (student_id, section_id, reserved_seats_id) FROM stdin (DELIMITER ',');
+51,3,31
+52,3,31
 \.
 SELECT test.rooms(3);
-COPY fcfs.enrollment (student_id, section_id, reserved_seats_id) FROM stdin;
-53	3	31
+COPY fcfs.enrollment (student_id, section_id, reserved_seats_id) FROM stdin (DELIMITER ',');
+53,3,31
 \.
 -- Counted anew.
 SELECT fcfs.reload_pool(kind, 3) FROM unnest('{section,waitlist}'::text[]) AS kind;
