@@ -68,6 +68,20 @@ SELECT count(*) FROM generate_series(1, 6) student, fcfs.try_cancel_enrollment(s
 SELECT count(*) FROM generate_series(20, 26) student, fcfs.try_enroll(student, 2, 'key of ' || student);
 -- A policy passed over by an administrator is a legal state.
 INSERT INTO fcfs.enrollment (student_id, section_id) SELECT 30, s FROM generate_series(3, 10) s;
+-- Sections that share their seats, seats reserved and released, and a line before a full section.
+INSERT INTO fcfs.student_group (code) VALUES ('transfer'), ('honours');
+INSERT INTO fcfs.student_group_member (student_group_id, student_id) SELECT 1, g FROM generate_series(31, 40) g;
+INSERT INTO fcfs.cross_list (code, capacity) VALUES ('together', 3), ('apart', NULL);
+INSERT INTO fcfs.course (code, credits) VALUES ('C13', 1), ('C14', 1);
+INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, cross_list_id, waitlist_capacity)
+VALUES (13, 1, 13, 'A', 4, 1, 2), (14, 1, 14, 'A', NULL, 1, 0);
+INSERT INTO fcfs.reserved_seats (section_id, student_group_id, seats, release_at) VALUES (13, 1, 3, '2099-02-01'), (13, 2, 1, NULL);
+INSERT INTO fcfs.enrollment (student_id, section_id, reserved_seats_id, status, override, ended_at)
+VALUES (31, 13, 1, 'enrolled', '{}', NULL), (32, 13, 2, 'enrolled', '{}', NULL), (33, 14, NULL, 'enrolled', '{}', NULL),
+       (34, 13, 1, 'enrolled', '{capacity,window}', NULL), (35, 13, NULL, 'waitlisted', '{}', NULL),
+       (36, 13, NULL, 'waitlisted', '{}', NULL), (37, 13, 2, 'cancelled', '{}', now());
+UPDATE fcfs.reserved_seats SET released = true WHERE id = 2;
+INSERT INTO fcfs.permission_override (student_id, section_id, rule, reason) VALUES (34, 13, 'capacity', 'asked'), (34, 13, 'window', 'asked');
 INSERT INTO fcfs.event (code, sale_opens_at, sale_closes_at, max_per_customer) VALUES ('show', $always, 4);
 INSERT INTO fcfs.item (event_id, code, stock, price, strict_order)
 VALUES (1, 'hall', 20, 1000, false), (1, 'stalls', 5, 2500, true), (NULL, 'poster', NULL, 300, false);

@@ -13,9 +13,12 @@ nothing_left($node, 'the original');
 my $original = state_of($node, 'postgres');
 
 # The world has what makes a restore hard.
-is( $node->safe_psql('postgres', <<'END'), 't|t|t|t|t|t', 'the world has full and unlimited pools, every status, schedules');
+is( $node->safe_psql('postgres', <<'END'), 't|t|t|t|t|t|t', 'the world has full and unlimited pools, every status, schedules, lines');
 SELECT (SELECT count(*) FROM fcfs.enrollment WHERE section_id = 2 AND status = 'enrolled') = 10,
        (SELECT count(*) > 0 FROM fcfs.enrollment WHERE status = 'cancelled'),
+       (SELECT array_agg(format('%s %s %s %s', section_id, status, reserved_seats_id, cross_list_id) ORDER BY id)
+            = '{"13 enrolled 1 1","13 enrolled  1","14 enrolled  1","13 enrolled 1 1","13 waitlisted  1","13 waitlisted  1","13 cancelled 2 1"}'
+        FROM fcfs.enrollment WHERE section_id > 12),
        (SELECT array_agg(DISTINCT status ORDER BY status) = '{cancelled,confirmed,expired,held}' FROM fcfs.reservation),
        (SELECT array_agg(DISTINCT status ORDER BY status) = '{issued,redeemed,revoked}' FROM fcfs.coupon_issue),
        (SELECT count(*) FROM fcfs.section WHERE schedule <> '{}') = 10,
@@ -31,6 +34,31 @@ sub restore
 	nothing_left($node, $way, $database);
 	is( $node->safe_psql($database, <<'END'), 'COURSE_FULL|OUT_OF_STOCK|COUPON_EXHAUSTED', "$way: sold out stays sold out");
 SELECT (SELECT code FROM fcfs.try_enroll(40, 2)), (SELECT code FROM fcfs.try_reserve(40, 2)), (SELECT code FROM fcfs.try_issue_coupon(1, 40))
+END
+	is( $node->safe_psql($database, <<'END'), <<'END' =~ s/\n$//r, "$way: so do a cross list, a section cut short, and a line; a reserved seat is there");
+CREATE FUNCTION pg_temp.said(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    name text;
+BEGIN
+    EXECUTE command;
+    RAISE SQLSTATE 'UNDO0';
+EXCEPTION
+    WHEN SQLSTATE 'UNDO0' THEN RETURN 'ok';
+    WHEN check_violation THEN GET STACKED DIAGNOSTICS name = CONSTRAINT_NAME; RETURN name;
+END $$;
+SELECT pg_temp.said('INSERT INTO fcfs.enrollment (student_id, section_id) VALUES (39, 14), (40, 14)');
+SELECT pg_temp.said('INSERT INTO fcfs.enrollment (student_id, section_id) VALUES (39, 13)');
+SELECT pg_temp.said('INSERT INTO fcfs.enrollment (student_id, section_id, status) VALUES (39, 13, ''waitlisted'')');
+SELECT pg_temp.said('INSERT INTO fcfs.enrollment (student_id, section_id, reserved_seats_id) VALUES (39, 13, 1)');
+SELECT pg_temp.said('UPDATE fcfs.reserved_seats SET seats = 2 WHERE id = 1');
+SELECT pg_temp.said('UPDATE fcfs.reserved_seats SET seats = 4 WHERE id = 1');
+END
+cross_list_capacity
+section_capacity
+section_waitlist_capacity
+cross_list_capacity
+ok
+reserved_seats_within_section
 END
 	is( $node->safe_psql($database, <<'END'), 'OK|OK|t', "$way: what is free is served, an answer under a key is replayed");
 SELECT (SELECT code FROM fcfs.try_enroll(40, 1)), (SELECT code FROM fcfs.try_issue_coupon(2, 40)),
@@ -70,8 +98,8 @@ sub restore_in_order
 	append_to_file("$dir/$database.list", join "\n", @before, @data{@order}, @data{ grep { !$named{$_} } sort keys %data }, @after, '');
 	restore($way, $database, [ 'pg_restore', '--exit-on-error', '-L', "$dir/$database.list", '-d', $database, "$dir/archive" ]);
 }
-restore_in_order('claims before meetings', 'claims_first', qw(term student course section enrollment meeting));
-restore_in_order('meetings before claims', 'meetings_first', qw(term student course section meeting enrollment));
+restore_in_order('claims before meetings', 'claims_first', qw(term student student_group course cross_list section reserved_seats enrollment meeting));
+restore_in_order('meetings before claims', 'meetings_first', qw(term student student_group course cross_list section reserved_seats meeting enrollment));
 
 $node->stop;
 done_testing();
