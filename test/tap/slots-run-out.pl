@@ -189,5 +189,36 @@ END $$;
 END
 nothing_left($node, 'after overdue holds of many items');
 
+# One table of claims, pools of four kinds: whoever has the table alone counts pools of
+# each kind on slots of its own, and finds those that are in shared memory there.
+$node->safe_psql('postgres', <<"END");
+INSERT INTO fcfs.term (id, code, enroll_opens_at, enroll_closes_at, starts_on, ends_on) VALUES (1, 'T', ${\ALWAYS}, '2099-01-01', '2099-02-01');
+INSERT INTO fcfs.student (id, max_credits) SELECT g, 1000 FROM generate_series(1, 40) g;
+INSERT INTO fcfs.student_group (id, code) VALUES (1, 'G');
+INSERT INTO fcfs.student_group_member (student_group_id, student_id) SELECT 1, g FROM generate_series(1, 10) g;
+INSERT INTO fcfs.course (id, code, credits) SELECT g, 'C' || g, 1 FROM generate_series(1, 20) g;
+INSERT INTO fcfs.cross_list (id, code, capacity) SELECT g, 'X' || g, 3 FROM generate_series(1, 20) g;
+INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, waitlist_capacity, cross_list_id) SELECT g, 1, g, 'A', 4, 1, g FROM generate_series(1, 20) g;
+INSERT INTO fcfs.reserved_seats (id, section_id, student_group_id, seats) SELECT g, g, 1, 2 FROM generate_series(1, 20) g;
+END
+my ($all, $some) = map { session($node) } 1 .. 2;
+$some->query_safe('BEGIN');
+is($some->query_safe('SELECT code FROM fcfs.try_enroll(1, 20)'), 'OK', 'one who was there before');
+$all->query_safe("BEGIN; SET fcfs.lock_timeout = '20s'");
+ask($all, 'SELECT code, count(*) FROM generate_series(1, 20) s, fcfs.try_enroll(2, s) GROUP BY 1');
+wait_until_blocked($node, $all, $some);
+$some->query_safe('ROLLBACK');
+is(answer($all), 'OK|20', 'more sections, reserved seats, lines and cross lists than slots in one transaction');
+is($all->query_safe(<<'END'), "20\n20\nCOURSE_FULL|20", 'it counts on, seat by seat');
+SELECT count(fcfs.enroll(3, s)) FROM generate_series(1, 20) s;
+SELECT count(fcfs.enroll(21, s)) FROM generate_series(1, 20) s;
+SELECT code, count(*) FROM generate_series(1, 20) s, fcfs.try_enroll(4, s) GROUP BY 1;
+END
+$all->query_safe('COMMIT');
+$_->quit for $all, $some;
+nothing_left($node, 'after it');
+is($node->safe_psql('postgres', 'SELECT code, count(*) FROM generate_series(1, 20) s, generate_series(21, 22) u, fcfs.try_enroll(u, s) GROUP BY 1 ORDER BY 1'),
+	"ALREADY_ENROLLED|20\nCOURSE_FULL|20", 'all of them are full');
+
 $node->stop;
 done_testing();
