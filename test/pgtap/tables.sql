@@ -159,7 +159,8 @@ SELECT ok(
     EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = ('fcfs.' || relation)::regclass AND k.contype = 'f'
         AND k.conname = name AND k.confrelid = ('fcfs.' || pool)::regclass),
     format('%s refers to %s', relation, pool))
-FROM (VALUES ('enrollment', 'enrollment_section_id_fkey', 'section'), ('reservation_line', 'reservation_line_item_id_fkey', 'item'),
+FROM (VALUES ('enrollment', 'enrollment_section_id_fkey', 'section'), ('enrollment', 'enrollment_cross_list_id_fkey', 'cross_list'),
+    ('enrollment', 'enrollment_reserved_seats_id_fkey', 'reserved_seats'), ('reservation_line', 'reservation_line_item_id_fkey', 'item'),
     ('coupon_issue', 'coupon_issue_coupon_id_fkey', 'coupon')) AS k (relation, name, pool);
 
 -- What they say of themselves.
