@@ -16,7 +16,7 @@ if (!preloaded())
 	exit;
 }
 
-my $node = new_server('duties', streaming => 1, conf => "fcfs.worker_interval = '20ms'\nwal_level = logical\n");
+my $node = new_server('duties', streaming => 1, conf => "fcfs.worker_interval = '1h'\nwal_level = logical\n");
 my $worker;
 
 sub switch
@@ -56,9 +56,12 @@ my $old_key = "INSERT INTO fcfs.idempotency (function, person_id, key, arguments
 overdue_holds(1234);
 $node->safe_psql('postgres', $old_key);
 switch('on', 'begins');
-becomes_true($none_overdue, 'more holds than fit into a batch end');
+becomes_true($none_overdue, 'more holds than fit into a batch end, with no sleep in between');
 becomes_true($no_key, 'more old answers than fit into a batch go');
 is($node->safe_psql('postgres', "SELECT count(DISTINCT xmin::text) >= 12 FROM fcfs.reservation WHERE status = 'expired'"), 't', 'each batch is a transaction of its own');
+overdue_holds(1);
+$node->safe_psql('postgres', $_) for "ALTER SYSTEM SET fcfs.worker_interval = '20ms'", 'SELECT pg_reload_conf()';
+becomes_true($none_overdue, 'it heeds that it is to sleep for less than an hour');
 becomes_true("state = 'idle' FROM pg_stat_activity WHERE pid = $worker", 'it sleeps');
 my $lsn = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
 my ($slept, $with_transaction) = (0, 0);
