@@ -31,6 +31,25 @@ $session->query_safe("INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes
 is($session->query_safe('SELECT code FROM generate_series(1, 2) u, fcfs.try_issue_coupon(1, u)'), "OK\nCOUPON_EXHAUSTED",
 	'one session: sells again after DROP and CREATE');
 
+# Pools that have their table in common with others: a line, reserved seats, a cross list.
+my $seats = <<"END";
+INSERT INTO fcfs.term (id, code, enroll_opens_at, enroll_closes_at, starts_on, ends_on) VALUES (1, 'T', ${\ALWAYS}, '2099-01-01', '2099-02-01');
+INSERT INTO fcfs.student (id) SELECT generate_series(1, 9);
+INSERT INTO fcfs.student_group (id, code) VALUES (1, 'G');
+INSERT INTO fcfs.course (id, code, credits) VALUES (1, 'C', 1);
+INSERT INTO fcfs.cross_list (id, code, capacity) VALUES (1, 'X', 1);
+INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, waitlist_capacity, cross_list_id) VALUES (1, 1, 1, 'A', 2, 1, 1);
+INSERT INTO fcfs.reserved_seats (id, section_id, student_group_id, seats) VALUES (1, 1, 1, 1);
+INSERT INTO fcfs.enrollment (student_id, section_id, reserved_seats_id, status) VALUES (1, 1, 1, 'enrolled'), (2, 1, NULL, 'waitlisted');
+SELECT kind, capacity, remaining FROM fcfs.stat_pools WHERE kind <> 'coupon' ORDER BY kind
+END
+my $counted = preloaded($node) ? "cross_list|1|0\nreserved_seats|1|0\nsection|1|1\nwaitlist|1|0" : '';
+is($session->query_safe($seats), $counted, 'one session: seats and places are taken');
+$session->query_safe('DROP EXTENSION pg_fcfs; CREATE EXTENSION pg_fcfs');
+is($session->query_safe($seats), $counted, 'one session: and again after DROP and CREATE');
+$session->query_safe("INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES (1, 'K', 1, ${\ALWAYS})");
+$session->query_safe('SELECT fcfs.issue_coupon(1, 1)');
+
 # All of it in one transaction that is rolled back.
 $session->query_safe('BEGIN; DROP EXTENSION pg_fcfs; CREATE EXTENSION pg_fcfs');
 $session->query_safe("INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES (1, 'K', 7, ${\ALWAYS})");
