@@ -30,6 +30,8 @@ class Call:
         self.state = "00000"
         self.id = None
         self.replayed = False
+        self.status = None          # of the claim that it was answered with, where it may have more than one
+        self.became = None          # the operation that it turned out to be
         self.transaction = None
         self.before = ()            # calls of the same transaction that stood when it was sent
         self.kept = False           # it is part of what its transaction commits, if it does
@@ -44,6 +46,7 @@ class Call:
         self.state = line.get("state", "00000")
         self.id = line.get("id")
         self.replayed = line.get("replayed", False)
+        self.status = line.get("status")
         if not self.lost:
             self.answered = line["t"]
 

@@ -228,7 +228,7 @@ log_call(const Connection *connection, const Step *step, const int64_t *argument
 
 static void
 log_answer(const Connection *connection, const char *code, const char *state, const char *id,
-		   bool replayed)
+		   bool replayed, const char *status)
 {
 	char line[LINE];
 	size_t length = 0;
@@ -246,6 +246,11 @@ log_answer(const Connection *connection, const char *code, const char *state, co
 		put(line, &length, ",\"id\":%s", id);
 	if (replayed)
 		put(line, &length, ",\"replayed\":true");
+	if (status && strcmp(code, "OK") == 0)
+	{
+		put(line, &length, ",\"status\":");
+		put_string(line, &length, status);
+	}
 	put(line, &length, "}");
 	log_line(line, length);
 }
@@ -348,9 +353,12 @@ write_call(const Step *step, char *sql)
 		put(sql, &length, "%s", operation->sql);
 		return;
 	}
-	put(sql, &length, "SELECT %s, id, %s FROM fcfs.%s%s(", step->trying ? "code" : "'OK'",
-		step->trying ? "replayed" : "false", step->trying ? "try_" : "",
-		operation->function ? operation->function : operation->name);
+	put(sql, &length, "SELECT %s, id, %s%s FROM fcfs.%s%s(", step->trying ? "code" : "'OK'",
+		step->trying ? "replayed" : "false",
+		!operation->says_status ? ""
+		: step->trying          ? ", detail"
+								: ", status",
+		step->trying ? "try_" : "", operation->function ? operation->function : operation->name);
 	for (; arguments < PLAN_ARGUMENTS && operation->arguments[arguments] != NOTHING; arguments++)
 	{
 		/* What is optional comes behind the key, and has a name. */
@@ -412,17 +420,18 @@ take_answer(Connection *connection, const Step *step, const PGresult *result)
 	if (PQstatus(connection->server) != CONNECTION_OK ||
 		(!state && PQresultStatus(result) == PGRES_FATAL_ERROR))
 	{
-		log_answer(connection, "UNKNOWN", state ? state : "00000", NULL, false);
+		log_answer(connection, "UNKNOWN", state ? state : "00000", NULL, false, NULL);
 		return LOST;
 	}
 	switch (PQresultStatus(result))
 	{
 		case PGRES_TUPLES_OK:
 			code = PQntuples(result) == 1 ? PQgetvalue(result, 0, 0) : "NONE";
-			log_answer(connection, code, "00000",
-					   PQntuples(result) == 1 ? PQgetvalue(result, 0, 1) : NULL,
-					   PQntuples(result) == 1 && PQnfields(result) > 2 &&
-						   PQgetvalue(result, 0, 2)[0] == 't');
+			log_answer(
+				connection, code, "00000", PQntuples(result) == 1 ? PQgetvalue(result, 0, 1) : NULL,
+				PQntuples(result) == 1 && PQnfields(result) > 2 &&
+					PQgetvalue(result, 0, 2)[0] == 't',
+				PQntuples(result) == 1 && PQnfields(result) > 3 ? PQgetvalue(result, 0, 3) : NULL);
 			if (step->operation->makes && strcmp(code, "OK") == 0)
 				slots[step->operation->kind][step->slot] =
 					strtoll(PQgetvalue(result, 0, 1), NULL, 10);
@@ -431,10 +440,11 @@ take_answer(Connection *connection, const Step *step, const PGresult *result)
 			/* COMMIT of a block that has failed is a ROLLBACK, and says so. */
 			code = PQcmdStatus((PGresult *) result);
 			log_answer(connection, strcmp(code, "ROLLBACK") == 0 ? code : "OK", "00000", NULL,
-					   false);
+					   false, NULL);
 			return DONE;
 		default:
-			log_answer(connection, constraint ? constraint : "", state ? state : "", NULL, false);
+			log_answer(connection, constraint ? constraint : "", state ? state : "", NULL, false,
+					   NULL);
 			return outcome_of_error(state ? state : "");
 	}
 }
@@ -766,10 +776,31 @@ stop(int signal_number)
 	stopping = true;
 }
 
+/* When all others have ended: passes on what is free, until nobody is left who can have it. */
+static void
+pass_on_the_rest(Connection *connection)
+{
+	Step step = {.operation = plan_pass_on(), .arguments = {1000}, .slot = -1};
+
+	connection->number = options.connections + 1;
+	connection->server = open_server();
+	if (PQstatus(connection->server) == CONNECTION_OK && configure(connection->server))
+	{
+		log_connected(connection);
+		for (int i = 0; i < 3; i++)
+		{
+			connection->statements++;
+			(void) run_step(connection, &step, 1);
+		}
+	}
+	PQfinish(connection->server);
+	connection->server = NULL;
+}
+
 static void
 run_load(void)
 {
-	static Connection connections[MAX_CONNECTIONS + 1];
+	static Connection connections[MAX_CONNECTIONS + 2];
 	int count = options.connections + 1; /* the last one is the administrator */
 	int64_t clock_ahead = now() - read_clock(CLOCK_MONOTONIC);
 	int64_t end = read_clock(CLOCK_MONOTONIC) + (int64_t) options.seconds * 1000000;
@@ -795,6 +826,7 @@ run_load(void)
 	for (int i = 0; i < count; i++)
 		(void) pthread_join(connections[i].thread, NULL);
 	(void) pthread_join(observer, NULL);
+	pass_on_the_rest(&connections[count]);
 	put(line, &length, "{\"t\":%" PRId64 ",\"what\":\"end\",\"clock_set\":%" PRId64 "}", now(),
 		now() - read_clock(CLOCK_MONOTONIC) - clock_ahead);
 	log_line(line, length);

@@ -55,11 +55,11 @@ static const Kind kinds[POOL_KINDS] = {
 	 " SELECT id, 908, 901, id % 5 FROM fcfs.student WHERE id BETWEEN 9001 AND 9024;"
 	 "INSERT INTO fcfs.cross_list (id, code, capacity) VALUES (901, 'load', 7);"
 	 "INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, strict_order,"
-	 " cross_list_id) VALUES"
-	 " (101, 901, 901, 'load A', 8, false, NULL), (102, 901, 901, 'load B', 8, false, NULL),"
-	 " (103, 901, 902, 'load A', 6, true, NULL), (104, 901, 903, 'load A', 8, false, NULL),"
-	 " (105, 901, 904, 'load A', 3, false, NULL), (106, 901, 905, 'load A', 10, true, NULL),"
-	 " (107, 901, 906, 'load A', 5, false, 901), (108, 901, 907, 'load A', 5, false, 901);"
+	 " waitlist_capacity, cross_list_id) VALUES"
+	 " (101, 901, 901, 'load A', 8, false, 4, NULL), (102, 901, 901, 'load B', 8, false, 0, NULL),"
+	 " (103, 901, 902, 'load A', 6, true, 2, NULL), (104, 901, 903, 'load A', 8, false, 3, NULL),"
+	 " (105, 901, 904, 'load A', 3, false, 5, NULL), (106, 901, 905, 'load A', 10, true, 0, NULL),"
+	 " (107, 901, 906, 'load A', 5, false, 2, 901), (108, 901, 907, 'load A', 5, false, 3, 901);"
 	 "INSERT INTO fcfs.meeting (section_id, weekday, starts_at, ends_at) VALUES"
 	 " (101, 1, '09:00', '10:30'), (102, 2, '09:00', '10:30'), (103, 1, '10:00', '11:00'),"
 	 " (104, 3, '09:00', '10:30'), (105, 3, '10:29', '12:00'), (106, 4, '09:00', '10:30'),"
@@ -100,6 +100,7 @@ const char *const plan_setup_people = "INSERT INTO fcfs.student (id) SELECT gene
 const char *const plan_capacities =
 	"SELECT 'section', id, capacity - coalesce((SELECT sum(capacity) FROM fcfs.reserved_seats"
 	" WHERE section_id = s.id), 0) FROM fcfs.section s WHERE code LIKE 'load%'"
+	" UNION ALL SELECT 'line', id, waitlist_capacity FROM fcfs.section WHERE code LIKE 'load%'"
 	" UNION ALL SELECT 'reserved_seats', r.id, r.capacity FROM fcfs.reserved_seats r"
 	" JOIN fcfs.section s ON s.id = section_id WHERE s.code LIKE 'load%'"
 	" UNION ALL SELECT 'cross_list', id, capacity FROM fcfs.cross_list WHERE code LIKE 'load%'"
@@ -116,14 +117,14 @@ static const Operation operations[] = {
 	 .arguments = {PERSON, OTHER_POOL, POOL}, .makes = true},
 	{.kind = SECTION, .weight = 6, .name = "change_schedule",
 	 .arguments = {PERSON, POOLS, POOLS}},
-	{.kind = SECTION, .weight = 0, .name = "join_waitlist", .arguments = {PERSON, POOL},
-	 .makes = true},
-	{.kind = SECTION, .weight = 0, .name = "join_waitlist_to_swap", .function = "join_waitlist",
-	 .arguments = {PERSON, POOL, OTHER_POOL}, .optional = "swap_from_section_id", .makes = true},
-	{.kind = SECTION, .weight = 0, .name = "leave_waitlist", .arguments = {PERSON, POOL}},
-	{.kind = SECTION, .weight = 0, .name = "waitlist_position", .arguments = {PERSON, POOL},
+	{.kind = SECTION, .weight = 8, .name = "join_waitlist", .arguments = {PERSON, POOL},
+	 .makes = true, .says_status = true},
+	{.kind = SECTION, .weight = 3, .name = "join_waitlist_to_swap", .function = "join_waitlist",
+	 .arguments = {PERSON, POOL, OTHER_POOL}, .optional = "swap_from_section_id", .makes = true, .says_status = true},
+	{.kind = SECTION, .weight = 3, .name = "leave_waitlist", .arguments = {PERSON, POOL}},
+	{.kind = SECTION, .weight = 2, .name = "waitlist_position", .arguments = {PERSON, POOL},
 	 .sql = "SELECT 'OK', fcfs.waitlist_position($1, $2)"},
-	{.kind = SECTION, .weight = 0, .name = "pass_waitlists", .arguments = {ROWS},
+	{.kind = SECTION, .weight = 1, .name = "pass_waitlists", .arguments = {ROWS},
 	 .sql = "SELECT 'OK', fcfs.pass_waitlists($1)"},
 	{.kind = SECTION, .weight = 2, .name = "raw_enroll", .arguments = {PERSON, POOL}, .makes = true,
 	 .sql = "INSERT INTO fcfs.enrollment (student_id, section_id) VALUES ($1, $2)"
@@ -422,6 +423,17 @@ plan_administration(Planner *planner, Transaction *transaction)
 	add_step(transaction, &begins[0])->pause = below(random, 40000);
 	(void) add_call(transaction, random, operation);
 	add_step(transaction, choose(random, ends, 2, ~0U, false))->pause = below(random, 3000);
+}
+
+/* What is done once at the end. */
+const Operation *
+plan_pass_on(void)
+{
+	for (size_t i = 0;; i++)
+	{
+		if (strcmp(operations[i].name, "pass_waitlists") == 0)
+			return &operations[i];
+	}
 }
 
 void

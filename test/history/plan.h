@@ -48,8 +48,9 @@ typedef struct Operation
 	PoolKind kind;
 	Argument arguments[PLAN_ARGUMENTS];
 	int weight;
-	bool makes; /* its answer is the id of a claim, to be noted in a slot */
-	bool ends;  /* makes sense in a block that has failed */
+	bool makes;       /* its answer is the id of a claim, to be noted in a slot */
+	bool says_status; /* it may have made claims of two kinds */
+	bool ends;        /* makes sense in a block that has failed */
 } Operation;
 
 /* One statement. */
@@ -85,6 +86,7 @@ typedef struct Planner
 extern void plan_init(Planner *planner, uint64_t seed, int connection, unsigned kinds);
 extern void plan_transaction(Planner *planner, Transaction *transaction);
 extern void plan_administration(Planner *planner, Transaction *transaction);
+extern const Operation *plan_pass_on(void);
 extern unsigned plan_profile(const char *name);
 extern int plan_pools(int64_t argument, int64_t *pools);
 extern const char *plan_kind_name(PoolKind kind);

@@ -7,21 +7,23 @@ from history import NEVER
 
 # How claims of a kind of pool are found (id, person, pool, units, status, when it
 # arrived, expires, ended, its arrival number, the rules that it was let pass over, and which
-# reserved seats it is one of), the status that they begin with, and those that give their units back.
+# reserved seats it is one of, and what it gives up), the status that they begin with, and those that give their units back.
 KINDS = {
     "section": {
-        "rows": "SELECT e.id, e.student_id, e.section_id, 1, e.status, e.arrived_at, NULL, e.ended_at, NULL, e.override, e.reserved_seats_id"
+        "rows": "SELECT e.id, e.student_id, e.section_id, 1, e.status, e.arrived_at, NULL, e.ended_at, NULL, e.override, e.reserved_seats_id, e.swap_section_id"
                 " FROM fcfs.enrollment e JOIN fcfs.section p ON p.id = e.section_id WHERE p.code LIKE 'load%'",
         "first": "enrolled", "over": ("cancelled",),
     },
+    # Places in line; their rows are those of seats, see line.py.
+    "line": {"rows": None, "first": "waitlisted", "over": ("left", "seated")},
     "item": {
-        "rows": "SELECT r.id, r.customer_id, l.item_id, l.quantity, r.status, r.arrived_at, r.expires_at, r.ended_at, NULL, NULL, NULL"
+        "rows": "SELECT r.id, r.customer_id, l.item_id, l.quantity, r.status, r.arrived_at, r.expires_at, r.ended_at, NULL, NULL, NULL, NULL"
                 " FROM fcfs.reservation r JOIN fcfs.reservation_line l ON l.reservation_id = r.id"
                 " JOIN fcfs.item p ON p.id = l.item_id WHERE p.code LIKE 'load%'",
         "first": "held", "over": ("cancelled", "expired"),
     },
     "coupon": {
-        "rows": "SELECT i.id, i.user_id, i.coupon_id, 1, i.status, i.arrived_at, NULL, NULL, i.arrival, NULL, NULL"
+        "rows": "SELECT i.id, i.user_id, i.coupon_id, 1, i.status, i.arrived_at, NULL, NULL, i.arrival, NULL, NULL, NULL"
                 " FROM fcfs.coupon_issue i JOIN fcfs.coupon p ON p.id = i.coupon_id WHERE p.code LIKE 'load%'",
         "first": "issued", "over": ("revoked",),
     },
@@ -34,6 +36,7 @@ POOLS = {
                " WHERE r.section_id = s.id), 0) FROM fcfs.section s WHERE s.code LIKE 'load%'",
     "reserved_seats": "SELECT r.id, s.strict_order, r.capacity FROM fcfs.reserved_seats r JOIN fcfs.section s ON s.id = r.section_id"
                       " WHERE s.code LIKE 'load%'",
+    "line": "SELECT id, false, waitlist_capacity FROM fcfs.section WHERE code LIKE 'load%'",
     "cross_list": "SELECT id, false, capacity FROM fcfs.cross_list WHERE code LIKE 'load%'",
     "item": "SELECT id, strict_order, stock FROM fcfs.item WHERE code LIKE 'load%'",
     "coupon": "SELECT id, strict_order, quota FROM fcfs.coupon WHERE code LIKE 'load%'",
@@ -45,14 +48,14 @@ class Operation:
     takes from and how much, drops: those whose claims it gives back. id_is: what the id of its answer is of.
     to: it gives a claim another status, if it is one of those in of; claim: which argument is the claim's
     id, where it is not found by person and pool. missing, wrong: the answers that there is no such claim, and
-    that its status is another one. capacity: which argument is the new capacity of the pool. bad: the SQLSTATE of
+    that its status is another one. holds: sections that must be had, and are given up later. capacity: which argument is the new capacity of the pool. bad: the SQLSTATE of
     arguments that make no sense."""
 
     def __init__(self, kind, person=None, pool=None, adds=None, drops=None, id_is="claim", to=None, of=(), claim=None,
-                 missing=None, wrong=None, capacity=None, bad=lambda arguments: None):
+                 missing=None, wrong=None, holds=lambda arguments: (), capacity=None, bad=lambda arguments: None):
         self.kind, self.person, self.pool, self.adds, self.drops, self.id_is = kind, person, pool, adds, drops, id_is
         self.to, self.of, self.claim, self.missing, self.wrong, self.capacity = to, of, claim, missing, wrong, capacity
-        self.bad = bad
+        self.holds, self.bad = holds, bad
 
     @property
     def takes(self):
@@ -79,6 +82,22 @@ OPERATIONS = {
     "change_schedule": Operation("section", person=0, adds=lambda arguments: [(pool, 1) for pool in arguments[2]],
                                  drops=lambda arguments: arguments[1], id_is="person",
                                  to="cancelled", of=("enrolled",), missing="NOT_ENROLLED", bad=bad_change),
+    "join_waitlist": taking("line", person=0, pool=1),
+    "join_waitlist_to_swap": Operation("line", person=0, pool=1, adds=lambda arguments: [(arguments[1], 1)], missing="NOT_ENROLLED",
+                                       of=("enrolled",), holds=lambda arguments: arguments[2:],
+                                       bad=lambda arguments: "22023" if arguments[1] == arguments[2] else None),
+    # With a seat free, and nobody in line, that is an enrolment.
+    "join_enrolled": taking("section", person=0, pool=1),
+    "join_swapped": Operation("section", person=0, adds=lambda arguments: [(arguments[1], 1)], drops=lambda arguments: arguments[2:],
+                              to="cancelled", of=("enrolled",), missing="NOT_ENROLLED"),
+    "leave_waitlist": Operation("line", person=0, pool=1, drops=lambda arguments: arguments[1:], to="left", of=("waitlisted",),
+                                missing="NOT_WAITLISTED"),
+    "waitlist_position": Operation("line", person=0, pool=1),
+    "pass_waitlists": Operation("section"),
+    # What calls about others have done, see line.py.
+    "promotion": Operation("section", person=0, pool=1, adds=lambda arguments: [(arguments[1], 1)], drops=lambda arguments: arguments[2:],
+                           to="seated"),
+    "promotion_gives_up": Operation("section", to="cancelled"),
     "raw_cancel_enrollment": Operation("section", to="cancelled", of=("enrolled",), claim=0, missing="NONE", wrong="NONE"),
     "reserve": taking("item", person=0, pool=1, units=2),
     "confirm_reservation": Operation("item", to="confirmed", of=("held",), claim=0, missing="RESERVATION_NOT_FOUND",
@@ -95,19 +114,32 @@ OPERATIONS = {
 }
 
 
+def operation_of(call):
+    return OPERATIONS[call.became or call.operation]
+
+
 class Rule:
     """One rule about taking: of each of the limits that a claim touches, nobody may have
     more than so much. codes: the answers that say so. room: the pools that there must be room in,
     for which takes of open transactions count too: of each list one. policy: raw SQL may pass over it.
     lack: it is not about too much, but about what would be missing, which the checker judges by a method of that name.
-    raw: it is for raw SQL only; invariant: it holds all the same. override: what an administrator calls it who lets
-    somebody pass over it for a pool; in_turn: which of two it must be that is let pass, the one named last."""
+    raw: it is for raw SQL only; invariant: it holds all the same. looks: it only looks
+    at what others take of the limit. together: answers that are judged in the same turn. override: what an administrator calls it who lets
+    somebody pass over it for a pool."""
 
     def __init__(self, codes, limits=lambda facts, person, pool, units: (), room=None, lack=None, policy=False, raw=False,
-                 invariant=True, override=None, in_turn=False):
+                 invariant=True, override=None, looks=False, together=()):
         self.codes, self.limits, self.room, self.policy, self.raw = codes, limits, room, policy, raw
-        self.lack = lack
-        self.invariant, self.override, self.in_turn = invariant, override, in_turn
+        self.lack, self.looks, self.together = lack, looks, together
+        self.invariant, self.override = invariant, override
+
+
+def course_once(facts, person, section, _units):
+    return [(("course", person, facts["section"][section]["course"]), 1, 1)]
+
+
+def place_once(_facts, person, section, _units):
+    return [(("place", person, section), 1, 1)]
 
 
 def seats(facts, person, section):
@@ -120,8 +152,8 @@ def seats(facts, person, section):
 # In the order in which they are judged. A limit is (name, units that a claim takes of it, how much there is).
 RULES = {
     "section": (
-        Rule(("ALREADY_ENROLLED", "enrollment_once_a_course"),
-             lambda facts, person, section, units: [(("course", person, facts["section"][section]["course"]), 1, 1)]),
+        Rule(("ALREADY_ENROLLED", "enrollment_once_a_course"), course_once, together=("ALREADY_WAITLISTED",)),
+        Rule(("ALREADY_WAITLISTED",), place_once, policy=True, looks=True),
         Rule(("COREQUISITE_NOT_MET", "PREREQUISITE_NOT_MET"), lack="courses", policy=True, override="prerequisite"),
         Rule(("CREDIT_LIMIT_EXCEEDED",),
              lambda facts, person, section, units: [(("credits", person), facts["section"][section]["credits"],
@@ -130,13 +162,23 @@ RULES = {
         Rule(("SCHEDULE_CONFLICT",),
              lambda facts, person, section, units: [(("overlap", person, pair), 1, 1)
                                                     for pair in facts["section"][section]["overlaps"]],
-             policy=True, override="conflict", in_turn=True),
+             policy=True, override="conflict"),
         # For the constraint a section overlaps itself too, and what was let overlap does not count.
         Rule(("enrollment_no_overlap",),
              lambda facts, person, section, units: [(("meets", person, pair), 1, 1)
                                                     for pair in [*facts["section"][section]["overlaps"], section]],
              raw=True, override="conflict"),
         Rule(("COURSE_FULL", "section_capacity", "cross_list_capacity"), room=seats, override="capacity"),
+    ),
+    "line": (
+        Rule(("ALREADY_ENROLLED",), course_once, looks=True),
+        Rule(("ALREADY_WAITLISTED",), place_once),
+        Rule(("PREREQUISITE_NOT_MET",), lack="courses", override="prerequisite"),
+        Rule(("WAITLIST_FULL",), room=lambda facts, person, section: [[("line", section)]]),
+        # How many wait, for what the section has, and for what it has reserved.
+        Rule((), lambda facts, person, section, units: [(("waiting", section), 1, 0)] + [
+            (("waiting for", reserved), 1, 0) for reserved, people in facts["section"][section]["reserved"] if person in people],
+             invariant=False),
     ),
     "item": (
         Rule(("QUANTITY_LIMIT_EXCEEDED",),
@@ -157,6 +199,7 @@ RULES = {
 
 # The answers of functions that it is too early, or too late.
 WINDOWS = {"section": ("ENROLLMENT_NOT_STARTED", "ENROLLMENT_CLOSED"),
+           "line": ("ENROLLMENT_NOT_STARTED", "ENROLLMENT_CLOSED"),
            "item": ("SALE_NOT_STARTED", "SALE_CLOSED"),
            "coupon": ("COUPON_NOT_STARTED", "COUPON_CLOSED")}
 
@@ -175,7 +218,7 @@ FACTS = {
                " 'min_credits', t.min_credits, 'needs', coalesce((SELECT json_agg(json_build_array(p.required_course_id, p.concurrent, ARRAY("
                "   SELECT g.student_id FROM fcfs.grade g WHERE g.course_id = p.required_course_id"
                "   AND (p.min_points IS NULL OR g.points >= p.min_points)))) FROM fcfs.prerequisite p WHERE p.course_id = s.course_id), '[]'),"
-               " 'cross_list', s.cross_list_id, 'reserved', coalesce((SELECT json_agg(json_build_array(r.id, ARRAY("
+               " 'line', s.waitlist_capacity, 'cross_list', s.cross_list_id, 'reserved', coalesce((SELECT json_agg(json_build_array(r.id, ARRAY("
                "   SELECT m.student_id FROM fcfs.student_group_member m WHERE m.student_group_id = r.student_group_id)))"
                "   FROM fcfs.reserved_seats r WHERE r.section_id = s.id), '[]'), 'cut_out', coalesce((SELECT sum(r.capacity)"
                "   FROM fcfs.reserved_seats r WHERE r.section_id = s.id), 0), 'overrides', coalesce((SELECT json_object_agg("
@@ -213,19 +256,22 @@ class Claim:
         self.arrival = None
         self.override = ()          # the rules that it was let pass over
         self.reserved = None        # which reserved seats it is one of
+        self.swap = None            # the section that is given up for the seat, once there is one
+        self.seat = None            # of a place in line: the claim that it became, and
+        self.passed_by = ()         # the calls that can have passed it on
         self.makers = []            # calls that were answered with it
         self.moves = []             # calls that gave it another status, or may have
         self.unsure_maker = self.unsure_end = False     # not all of them did
 
     @classmethod
     def from_row(cls, kind, values):
-        *what, arrived, expires, ended, arrival, override, reserved = values
+        *what, arrived, expires, ended, arrival, override, reserved, swap = values
         claim = cls(kind, *what)
         claim.arrived = microseconds(arrived)
         claim.expires = microseconds(expires) if expires else NEVER
         claim.ended = microseconds(ended) if ended else NEVER
         claim.arrival = arrival
-        claim.override, claim.reserved = override or (), reserved
+        claim.override, claim.reserved, claim.swap = override or (), reserved, swap
         return claim
 
     @property
@@ -246,7 +292,7 @@ class Claim:
 
     def limits(self, facts):
         """(rule, limit, units, how much there is; None: a pool's capacity) of all that it takes."""
-        return [(rule, *limit) for rule in RULES[self.kind]
+        return [(rule, *limit) for rule in RULES[self.kind] if not rule.looks
                 for limit in (((pool, self.units, None) for pool in self.pools(rule, facts)) if rule.room else
                               rule.limits(facts, self.person, self.pool, self.units))]
 
@@ -283,6 +329,7 @@ class Change:
         self.raw = call.operation.startswith("raw_")
         self.adds = operation.adds(call.arguments) if operation.adds else []
         self.drops = operation.drops(call.arguments) if operation.drops else ()
+        self.holds = operation.holds(call.arguments)
 
     def bound(self, rule):
         """What it takes where the rule is not passed over."""
@@ -297,16 +344,15 @@ class Change:
     def net(self, rule):
         """(limit, units taken, units given back, how much there is), for each limit that bounds it."""
         taken, given, most = collections.Counter(), collections.Counter(), {}
-        for pool, units in self.adds:
-            for name, wanted, there_is in rule.limits(self.facts, self.person, pool, units):
+        for pool, units in self.bound(rule):
+            for name, wanted, most[name] in rule.limits(self.facts, self.person, pool, units):
                 taken[name] += wanted
-                if (pool, units) in self.bound(rule):
-                    most[name] = there_is
-                elif rule.in_turn:
-                    most.pop(name, None)
         for pool in self.drops:
             for name, units, _ in rule.limits(self.facts, self.person, pool, 1):
                 given[name] += units
+        for pool in self.holds:     # it will be given up, and is not yet
+            for name, units, _ in rule.limits(self.facts, self.person, pool, 1):
+                taken[name] -= units
         return [(name, taken[name], given[name], there_is) for name, there_is in most.items()]
 
     def rooms(self, rule):
@@ -333,12 +379,12 @@ class World:
         self.strict = set()
         self.capacity = {}
         for kind, queries in KINDS.items():
-            for values in self._rows(cursor, queries["rows"]):
+            for values in self._rows(cursor, queries["rows"]) if queries["rows"] else ():
                 claim = Claim.from_row(kind, values)
                 if (kind, claim.id) in self.claims:
                     self.doubles.append(claim)
                 self.claims[kind, claim.id] = claim
-            self.facts[kind] = dict(self._rows(cursor, FACTS[kind]))
+            self.facts[kind] = dict(self._rows(cursor, FACTS[kind if kind in FACTS else "section"]))
         for kind, query in POOLS.items():
             for pool, strict, capacity in self._rows(cursor, query):
                 self.capacity[kind, pool] = NEVER if capacity is None else capacity
@@ -348,6 +394,8 @@ class World:
         self.broken = self._rows(cursor, "SELECT rule, kind, id, detail FROM fcfs.verify() WHERE rule <> 'overdue_hold'")
         cursor.execute("SELECT fcfs.is_preloaded()")
         self.local = not cursor.fetchone()[0]
+        cursor.execute("SELECT coalesce(current_setting('fcfs.worker', true), 'off')::boolean")
+        self.worker = not self.local and cursor.fetchone()[0]
 
     @staticmethod
     def _rows(cursor, query):
