@@ -20,12 +20,13 @@ import catalogue
 import report
 import rush
 import university
-from checks import run_checks
+import waves
+from checks import prepare, run_checks
+from lines import Lines
 
 APP = "demo_app"            # what the clients connect as: may call the functions, and nothing else
-STUDENTS = 5000
-IN_TWO_TABS = 500           # of them press in two windows at once
-PRESS_EARLY = 0.2           # seconds before registration opens
+STUDENTS = 4000
+IN_TWO_TABS = 400           # of them press in two windows at once
 BUYERS, UNITS = 1000, 100
 COLLECTORS, COUPONS = 10000, 100
 
@@ -34,14 +35,15 @@ def say(text=""):
     print(text, flush=True)
 
 
-def progress_line(early):
+def progress_line():
     """A function that prints a line a second: the totals, and the calls of the last second."""
-    before = [-early, 0]
+    before = [0, 0]
 
-    def tell(seconds, calls, accepted):
+    def tell(seconds, counts):
+        calls, accepted, refused = counts[:3]
         rate = (calls - before[1]) / (seconds - before[0])
         before[:] = seconds, calls
-        say(f"  {seconds:5.1f} s {calls:9,} calls {accepted:9,} accepted {calls - accepted:9,} refused {rate:8,.0f} calls/s")
+        say(f"  {seconds:5.1f} s {calls:9,} calls {accepted:9,} accepted {refused:9,} refused {rate:8,.0f} calls/s")
     return tell
 
 
@@ -67,22 +69,42 @@ class Demo:
         self.cursor.execute(f"CREATE ROLE {APP} LOGIN; SELECT fcfs.grant_app('{APP}')")
         self.cursor.execute(
             "CREATE SCHEMA demo; CREATE TABLE demo.call (rush text, function text, person bigint, target bigint,"
-            " arrival float8, latency float8, ok boolean, code text, id bigint)")
+            " other bigint, began float8, ended float8, ok boolean, code text, id bigint);"
+            "CREATE TABLE demo.seats_added (section_id bigint)")
+        self.watch_lines()
         self.settings = self.query(
             "SELECT name, current_setting(name) FROM pg_settings WHERE name IN ('server_version', 'fsync',"
             " 'synchronous_commit', 'shared_preload_libraries', 'shared_buffers', 'max_connections', 'data_checksums')"
             " OR name LIKE 'fcfs.%%' ORDER BY name LIKE 'fcfs.%%', name", ())
         self.version = self.value("SELECT extversion FROM pg_extension WHERE extname = 'pg_fcfs'")
 
+    def watch_lines(self):
+        """Notes who in line gets a seat, as an application would that tells them."""
+        self.cursor.execute("""
+CREATE TABLE demo.seated (id bigint, section_id bigint, began float8, at float8, by_worker boolean);
+CREATE FUNCTION demo.note_seated() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO demo.seated VALUES (
+        NEW.id, NEW.section_id, extract(epoch FROM statement_timestamp()), extract(epoch FROM clock_timestamp()),
+        current_setting('application_name') = 'pg_fcfs worker');
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER note_seated AFTER UPDATE OF status ON fcfs.enrollment
+    FOR EACH ROW WHEN (OLD.status = 'waitlisted' AND NEW.status = 'enrolled') EXECUTE FUNCTION demo.note_seated()""")
+
     # The university -------------------------------------------------------------
 
     def load_university(self, read, **term):
-        """The catalogue, the students, and the good grades some of them have forgotten."""
+        """The catalogue, the students and their groups, and the good grades some of them have forgotten."""
         self.connection.autocommit = False
-        self.term = catalogue.load(self.cursor, read, code="NEXT", opens_at="tomorrow", **term)
+        self.term = catalogue.load(self.cursor, read, code="NEXT", **term)
         self.connection.commit()
         self.connection.autocommit = True
+        # A place in line for every second seat, and ten at least.
+        self.cursor.execute("UPDATE fcfs.section SET waitlist_capacity = greatest(10, capacity / 2) WHERE capacity > 0")
         self.cursor.execute("INSERT INTO fcfs.student (id) SELECT generate_series(1, %s)", (STUDENTS,))
+        self.make_waves()
         self.credits_of = dict(self.query("SELECT id, credits FROM fcfs.course"))
         sections_of, seats_of = {}, {}
         for section, course, capacity in self.query(
@@ -98,32 +120,86 @@ class Demo:
         catalogue.copy_rows(self.cursor, "fcfs.grade", (
             (person, self.wishes[person - 1][1][0], last_term, 4.0) for person in range(10, STUDENTS + 1, 10)))
 
-    def open_registration(self, seconds):
-        return self.open_at(seconds, "UPDATE fcfs.term SET enroll_opens_at = to_timestamp(%s) WHERE id = %s", self.term)
-
-    def open_at(self, seconds, statement, row):
-        """Sets an opening so far ahead that it has not passed when it is committed."""
-        while True:
-            opening = time.time() + seconds
-            self.cursor.execute(statement, (opening, row))
-            left = opening - time.time()
-            if left > seconds / 2:
-                return time.monotonic() + left
-            seconds *= 2
+    def make_waves(self):
+        """Groups of students, each with a wave of its own; when they open is said later."""
+        for wave, group in enumerate(waves.GROUPS):
+            group_id = self.value("INSERT INTO fcfs.student_group (code) VALUES (%s) RETURNING id", (group,))
+            catalogue.copy_rows(self.cursor, "fcfs.student_group_member", (
+                (person, group_id) for person in range(1, STUDENTS + 1) if waves.wave_of(person) == wave))
+            self.cursor.execute(
+                "INSERT INTO fcfs.enrollment_wave (term_id, student_group_id, opens_at, closes_at)"
+                " VALUES (%s, %s, now() + interval '1 day', 'infinity')", (self.term, group_id))
 
     # The rushes -----------------------------------------------------------------
 
-    def rush(self, name, clients, open_at, early=0.0):
-        calls = rush.run(APP, clients, open_at, early, progress_line(early))
-        self.calls[name] = calls
-        catalogue.copy_rows(self.cursor, "demo.call", ((name, *call) for call in calls))
+    def rush(self, name, clients, statement, **options):
+        """Lets the clients in at an opening that the statement sets; keeps their calls."""
+        opening = []
+
+        def open_at(seconds):
+            # So far ahead that it has not passed when it is committed.
+            while True:
+                opening[:] = [time.time() + seconds]
+                self.cursor.execute(statement, (opening[0],))
+                left = opening[0] - time.time()
+                if left > seconds / 2:
+                    return time.monotonic() + left
+                seconds *= 2
+
+        self.calls[name] = calls = rush.run(APP, clients, open_at, **options)
+        catalogue.copy_rows(self.cursor, "demo.call", (
+            (name, c.function, c.person, c.target, c.other, opening[0] + c.arrival, opening[0] + c.arrival + c.latency / 1000,
+             c.ok, c.code, c.id) for c in calls))
+        return opening[0]
 
     def registration(self):
-        people = list(range(1, STUDENTS + 1)) + list(range(1, IN_TWO_TABS + 1))
-        random.Random(4).shuffle(people)
-        self.rush("registration", [rush.student(p, self.wishes[p - 1], self.credits_of) for p in people],
-                  self.opener("UPDATE fcfs.term SET enroll_opens_at = to_timestamp(%s) WHERE id = %s", self.term),
-                  early=PRESS_EARLY)
+        """In waves, with lines; returns when it opened."""
+        students = [waves.Student(p, self.wishes[p - 1], self.credits_of) for p in range(1, STUDENTS + 1)]
+        students += [waves.Student(p, self.wishes[p - 1], self.credits_of, thinks_again=False) for p in range(1, IN_TWO_TABS + 1)]
+        random.Random(4).shuffle(students)
+        # The groups' ids are 1, 2, ... in the order of their waves.
+        opened = self.rush(
+            "registration", [student.acts() for student in students],
+            "UPDATE fcfs.enrollment_wave SET opens_at = to_timestamp(%s) + "
+            f"(student_group_id - 1) * interval '{waves.EVERY} s'",
+            progress=self.wave_line(), early=waves.EARLY, counted=waves.counted, events=[(waves.SEATS_ADDED_AT, self.add_seats)])
+        self.let_lines_rest()
+        return opened
+
+    def in_line(self):
+        return self.query("SELECT (SELECT count(*) FROM fcfs.enrollment WHERE status = 'waitlisted'), (SELECT count(*) FROM demo.seated)")[0]
+
+    def wave_line(self):
+        """A function that prints what happened in each second."""
+        before = [0] * 10
+        say("   second " + "".join(f"{group:>12}" for group in waves.GROUPS) + "     refused     in line   passed on")
+
+        def tell(seconds, counts):
+            change = [now - then for now, then in zip(counts, before)]
+            before[:] = counts
+            waiting, seated = self.in_line()
+            say(f"  {seconds:7.1f}" + "".join(f"{n:12,}" for n in (*change[1:5], change[6], waiting, seated)))
+        return tell
+
+    def add_seats(self):
+        """What the office does where the lines are longest."""
+        self.cursor.execute(f"""
+WITH longest AS (
+    SELECT section_id FROM fcfs.enrollment WHERE status = 'waitlisted'
+    GROUP BY section_id ORDER BY count(*) DESC, section_id LIMIT {waves.LONGEST_LINES}),
+added AS (UPDATE fcfs.section SET capacity = capacity + {waves.SEATS_ADDED} WHERE id IN (SELECT section_id FROM longest) RETURNING id)
+INSERT INTO demo.seats_added SELECT id FROM added""")
+        say(f"           the office adds {waves.SEATS_ADDED} seats to each of the {waves.LONGEST_LINES} sections with the longest lines")
+
+    def let_lines_rest(self):
+        """The worker looks every second at what the calls have left; until it finds nothing for a while."""
+        seated, since = self.in_line()[1], time.monotonic()
+        deadline = since + 20
+        while time.monotonic() < min(since + 2.5, deadline):
+            time.sleep(0.25)
+            now = self.in_line()[1]
+            if now != seated:
+                seated, since = now, time.monotonic()
 
     def flash_sale(self):
         event = self.value(
@@ -133,26 +209,14 @@ class Demo:
             "INSERT INTO fcfs.item (event_id, code, title, stock, price)"
             " VALUES (%s, 'CONSOLE', 'Game console', %s, 49900) RETURNING id", (event, UNITS))
         self.rush("flash sale", [rush.buyer(p, item) for p in range(1, BUYERS + 1)],
-                  self.opener("UPDATE fcfs.event SET sale_opens_at = to_timestamp(%s) WHERE id = %s", event))
+                  "UPDATE fcfs.event SET sale_opens_at = to_timestamp(%s)", progress=progress_line())
 
     def coupon_drop(self):
         coupon = self.value(
             "INSERT INTO fcfs.coupon (code, title, quota, opens_at, closes_at)"
             " VALUES ('HALF', 'Half price', %s, now() + interval '1 day', 'infinity') RETURNING id", (COUPONS,))
         self.rush("coupon drop", [rush.collector(p, coupon) for p in range(1, COLLECTORS + 1)],
-                  self.opener("UPDATE fcfs.coupon SET opens_at = to_timestamp(%s) WHERE id = %s", coupon))
-
-    def opener(self, statement, row):
-        """A function that sets an opening so far ahead that it has not passed when it is committed."""
-        def open_at(seconds):
-            while True:
-                opening = time.time() + seconds
-                self.cursor.execute(statement, (opening, row))
-                left = opening - time.time()
-                if left > seconds / 2:
-                    return time.monotonic() + left
-                seconds *= 2
-        return open_at
+                  "UPDATE fcfs.coupon SET opens_at = to_timestamp(%s)", progress=progress_line())
 
     # The report -----------------------------------------------------------------
 
@@ -171,29 +235,39 @@ LIMIT %s""", (how_many,))
 
     def coupon_plot(self):
         issued = self.query(
-            "SELECT d.arrival, i.arrival FROM demo.call d JOIN fcfs.coupon_issue i USING (id)"
+            "SELECT d.began - extract(epoch FROM c.opens_at)::float8, i.arrival"
+            " FROM demo.call d JOIN fcfs.coupon_issue i USING (id) JOIN fcfs.coupon c ON c.id = i.coupon_id"
             " WHERE d.function = 'issue' AND d.ok")
         refused = [call.arrival for call in self.calls["coupon drop"] if not call.ok]
         return report.coupon_arrivals(issued, refused, COUPONS)
 
-    def write_report(self, path, rows, checks, university_text):
-        enroll = rows[0]
+    def wave_plots(self, lines):
+        """Both plots, and the files that they are kept in."""
+        return {"waves": report.wave_timeline(self.calls["registration"]), "lines": report.line_lengths(lines)}
+
+    def write_report(self, path, rows, checks, plots, university_text):
+        registration = self.calls["registration"]
         wrong = sum(got != wanted for *_, wanted, got, _ in checks)
         oversold = next(got for _, what, _, got, _ in checks if what == "seats sold twice")
         narrow = {"width": 460, "height": 330}
         settings = "".join(f"<tr><td>{name}</td><td>{value or '(empty)'}</td></tr>" for name, value in self.settings)
         report.write(
             path,
-            f"{STUDENTS:,} students pressed at once. {'Not one seat' if not oversold else f'{oversold:,} seats'} sold twice.",
+            f"{STUDENTS:,} students in {len(waves.GROUPS)} waves. {'Not one seat' if not oversold else f'{oversold:,} seats'} sold twice.",
             f"pg_fcfs {self.version} on PostgreSQL {dict(self.settings)['server_version']}, {time.strftime('%-d %B %Y %H:%M')}. "
             f"{university_text}.",
             [(f"{sum(row.calls for row in rows):,}", "calls over " + f"{rush.CONNECTIONS} connections"),
-             (f"{enroll.rate:,.0f}", "enrolments tried a second"),
+             (f"{self.value('SELECT count(*) FROM demo.seated'):,}", "seats passed on to who was first in line"),
              (f"{oversold:,}", "seats sold twice"),
              (f"{len(checks) - wrong} of {len(checks)}", "checks hold")],
             [report.section(
-                "Registration", f"Every answer of enroll() by the second. {IN_TWO_TABS} students pressed in two "
-                f"windows at once, and the first a little too early.", report.timeline("registration", self.calls["registration"])),
+                "Registration in waves", f"Enrolments a second. A group of students after the other may enrol, {waves.EVERY:g} seconds "
+                f"apart; some press a little too early, {IN_TWO_TABS} in two windows at once.", plots["waves"]),
+             report.section(
+                 "The lines", f"Who finds a section full lines up. Then many students think again, and what they give up goes to the "
+                 f"first in line who can take it; in the end {waves.SEATS_ADDED} seats are added to each of the {waves.LONGEST_LINES} "
+                 "sections with the longest lines, and the background worker passes those on.", plots["lines"]),
+             report.section("Every answer", "By the second.", report.timeline("registration", registration)),
              report.section(
                  "The hottest sections", "Where most students more pressed than there are seats, one section of each course. "
                  "The line marks its seats.",
@@ -256,21 +330,31 @@ def main():
             f"{sum(s.seats or 0 for s in read.sections.values()):,} seats, {STUDENTS:,} students")
     say(f"\nA university: {text}")
 
-    say(f"\nRegistration opens; {IN_TWO_TABS} students press in two windows at once")
-    demo.registration()
+    say(f"\nRegistration opens in waves, {waves.EVERY:g} s apart; {IN_TWO_TABS} students press in two windows at once;"
+        f"\nfrom {waves.THINK_AGAIN[0]:g} s on many drop, swap or leave a line. Enrolments by wave:\n")
+    opened = demo.registration()
     say(f"\nFlash sale: {UNITS} units, {BUYERS:,} buyers")
     demo.flash_sale()
     say(f"\nCoupon drop: {COUPONS} coupons, {COLLECTORS:,} users")
     demo.coupon_drop()
 
+    prepare(demo.cursor)
+    lines = Lines(demo.query, opened)
+    say("\n" + lines.text(demo.calls["registration"]))
+    say("\n" + report.wave_timeline_text(demo.calls["registration"], lines))
     rows = list(report.all_figures(demo.calls))
     say("\n" + report.table_text(rows))
     say(f"as the clients see it, who share {os.cpu_count()} processors with the server\n")
-    checks = list(run_checks(demo.cursor, units=UNITS, coupons=COUPONS))
+    checks = list(run_checks(demo.cursor, units=UNITS, coupons=COUPONS, seats_added=waves.SEATS_ADDED))
     show_checks(checks)
-    demo.write_report(arguments.report, rows, checks, text)
+    plots = demo.wave_plots(lines)
+    directory = os.path.dirname(os.path.abspath(arguments.report))
+    for name, svg in plots.items():
+        report.write_svg(os.path.join(directory, f"{name}.svg"), svg)
+    demo.write_report(arguments.report, rows, checks, plots, text)
     wrong = sum(got != wanted for *_, wanted, got, _ in checks)
-    say(f"\n{len(checks) - wrong} of {len(checks)} checks hold. Plots and queries: {os.path.abspath(arguments.report)}")
+    say(f"\n{len(checks) - wrong} of {len(checks)} checks hold. Plots and queries: {os.path.abspath(arguments.report)};"
+        f" plots alone: {' '.join(f'{name}.svg' for name in plots)} beside it")
     return wrong > 0
 
 

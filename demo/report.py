@@ -8,7 +8,10 @@ import re
 import subprocess
 from collections import Counter, namedtuple
 
+import waves
+
 ACCEPTED, REFUSED = "#1f8a70", ["#d1495b", "#edae49", "#66819c", "#a06cd5", "#9aa5b1", "#6b4f3a"]
+WAVES = ["#1f8a70", "#3d6cb9", "#edae49", "#d1495b"]
 LINES = [ACCEPTED, "#d1495b", "#edae49", "#3d6cb9"]
 INK, FAINT = "#1f2933", "#e4e7eb"
 
@@ -75,35 +78,120 @@ def block(name, rows):
     return f"${name} << END\n" + "".join(" ".join(map(str, row)) + "\n" for row in rows) + "END\n"
 
 
-def timeline(name, calls, **size):
-    """Calls a second by their answer, one stacked on the other, from the first to the last."""
-    first, last = calls[0].arrival, calls[-1].arrival
-    width = next((w for w in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if (last - first) / w <= 80), 1)
-    codes = ["OK"] + [code for code, _ in Counter(c.code for c in calls if not c.ok).most_common()]
-    shown = codes[:1 + len(REFUSED)]
+def binned(calls, width, key):
+    """Calls by the time, in steps of a width, and by what key() says of them."""
     bins = {}
     for call in calls:
-        code = call.code if call.code in shown else shown[-1]
-        bins.setdefault(int(call.arrival // width), Counter())[code] += 1
+        bins.setdefault(int(call.arrival // width), Counter())[key(call)] += 1
+    return bins
+
+
+def stacked(name, bins, step, layers, unit=1, more="", **size):
+    """What was counted, a second, one layer on the other, from the first time to the last. layers are (key, title, colour)."""
     rows = []
     for n in range(min(bins), max(bins) + 2):
-        counts = bins.get(n, {})
-        total, row = 0, [round(n * width, 6)]
-        for code in shown:
-            total += counts.get(code, 0) / width
+        total, row = 0, [round(n * step, 6)]
+        for key, _, _ in layers:
+            total += bins.get(n, {}).get(key, 0) / step
             row.append(round(total, 3))
         rows.append(row)
-    unit = 1000 if last < 2 else 1
-    colours = [ACCEPTED] + REFUSED
-    layers = [f"$t using ($1*{unit}):{n + 2} with fillsteps lc rgb '{colours[n]}' title '{title(shown[n])}'"
-              for n in reversed(range(len(shown)))]
+    drawn = [f"$t using ($1*{unit}):{n + 2} with fillsteps lc rgb '{colour}' title '{text}'"
+             for n, (_, text, colour) in reversed(list(enumerate(layers)))]
     return gnuplot(name, block("t", rows) + f"""
 set xlabel '{"milliseconds" if unit == 1000 else "seconds"} since the opening' textcolor rgb '{INK}'
 set ylabel 'calls a second' textcolor rgb '{INK}'
 set xrange [{rows[0][0] * unit}:{rows[-1][0] * unit}]
 set yrange [0:*]
-plot {", ".join(layers)}
+{more}
+plot {", ".join(drawn)}
 """, **size)
+
+
+def timeline(name, calls, **size):
+    """Calls a second by their answer."""
+    first, last = calls[0].arrival, calls[-1].arrival
+    width = next((w for w in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if (last - first) / w <= 80), 1)
+    codes = ["OK"] + [code for code, _ in Counter(c.code for c in calls if not c.ok).most_common()]
+    shown = codes[:1 + len(REFUSED)]
+    colours = [ACCEPTED] + REFUSED
+    bins = binned(calls, width, lambda call: call.code if call.code in shown else shown[-1])
+    return stacked(name, bins, width, [(code, title(code), colour) for code, colour in zip(shown, colours)],
+                   unit=1000 if last < 2 else 1, **size)
+
+
+def enrolments(calls):
+    return [call for call in calls if call.ok and call.function == "enroll"]
+
+
+def wave_timeline(calls):
+    """Enrolments a second, by wave."""
+    layers = [(wave, group, colour) for wave, (group, colour) in enumerate(zip(waves.GROUPS, WAVES))]
+    return stacked("waves", binned(enrolments(calls), 0.25, lambda call: waves.wave_of(call.person)), 0.25, layers,
+                   more="set ylabel 'enrolments a second'\n" + marks())
+
+
+def marks():
+    """Lines where something was opened or changed."""
+    times = [waves.opens_at(wave) for wave in range(len(waves.GROUPS))] + [waves.THINK_AGAIN[0], waves.SEATS_ADDED_AT]
+    return "\n".join(f"set arrow from {at}, graph 0 to {at}, graph 1 nohead lc rgb '{INK}' lw 0.7 dt 3" for at in times)
+
+
+def line_lengths(lines):
+    """How many wait in all lines, and in the longest ones."""
+    shown = lines.longest[:len(REFUSED)]
+    end = max((at for at, _ in lines.all), default=1) + 1
+    data = block("all", [*lines.all, (end, lines.all[-1][1])])
+    curves = [f"$all using 1:2 axes x1y2 with fillsteps lc rgb '#dfe5ea' title 'all lines (right)'"]
+    for n, section in enumerate(shown):
+        curve = lines.of_sections[section]
+        data += block(f"l{n}", [*curve, (end, curve[-1][1])])
+        curves.append(f"$l{n} using 1:2 with steps lw 2 lc rgb '{REFUSED[n]}' title '{lines.names[section]}'")
+    return gnuplot("lines", data + f"""
+set border 11 lc rgb '{INK}' lw 0.7
+set xlabel 'seconds since the opening' textcolor rgb '{INK}'
+set ylabel 'in line for a section' textcolor rgb '{INK}'
+set y2label 'in all lines' textcolor rgb '{INK}'
+set y2tics nomirror
+set xrange [0:{end}]
+set yrange [0:*]
+set y2range [0:*]
+set key maxrows 3
+{marks()}
+plot {", ".join(curves)}
+""")
+
+
+def wave_timeline_text(calls, lines):
+    """Both plots in letters: enrolments a second, and how many are in all lines."""
+    end = max([call.arrival for call in calls] + [at for at, _ in lines.all])
+    bins = binned(enrolments(calls), 0.5, lambda call: waves.wave_of(call.person))
+    data, curves = "", []
+    for wave, group in enumerate(waves.GROUPS):
+        rows = [(0.5 * n + 0.25, 2 * bins[n][wave]) for n in sorted(bins) if bins[n][wave]]
+        data += block(f"w{wave}", rows or [("NaN", "NaN")])
+        curves.append(f"$w{wave} using 1:2 with impulses lt {wave + 1} title '{group}'")
+    data += block("all", lines.all)
+    result = subprocess.run(["gnuplot"], input=data + f"""
+set terminal dumb noenhanced size 100,15
+set tics nomirror out scale 0.5
+set border 3
+set xrange [0:{end}]
+set yrange [0:*]
+set key outside top left horizontal samplen 1 width 3
+set title 'enrolments a second'
+plot {", ".join(curves)}
+set key off
+set title 'waiting in all lines'
+plot $all using 1:2 with steps
+""", text=True, capture_output=True, check=False)
+    if result.returncode:
+        raise SystemExit(f"gnuplot: {result.stderr.strip()}")
+    return "\n".join(line.rstrip() for line in result.stdout.replace("\f", "").splitlines() if line.strip())
+
+
+def write_svg(path, svg):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write('<?xml version="1.0" encoding="utf-8"?>\n' + svg)
 
 
 def title(code):
