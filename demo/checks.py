@@ -39,7 +39,8 @@ SELECT e.id, e.student_id, e.section_id, e.swap_section_id, e.arrived_at, c.ende
 FROM demo.call c
 JOIN fcfs.enrollment e ON e.id = c.id
 LEFT JOIN demo.seated s ON s.id = e.id
-WHERE c.function = 'wait' AND c.ok;
+-- Who found a seat free, and nobody in line, was in none.
+WHERE c.function = 'wait' AND c.ok AND (c.code <> 'ENROLLED' OR s.id IS NOT NULL);
 CREATE INDEX ON demo.place (section_id);
 -- Seats that were had. When exactly one that was given up was free is not known, but
 -- that it was two seconds later.
@@ -149,7 +150,8 @@ WHERE c.code = 'ENROLLMENT_NOT_STARTED' AND c.began >= extract(epoch FROM w.open
     ("lines", "who came new and got a seat that others were in line for", 0, """
 SELECT count(*)
 FROM demo.call c
-WHERE c.function IN ('enroll', 'swap') AND c.ok AND EXISTS (
+WHERE (c.function IN ('enroll', 'swap') AND c.ok OR c.code = 'ENROLLED' AND NOT EXISTS (SELECT FROM demo.seated s WHERE s.id = c.id))
+    AND EXISTS (
     SELECT FROM demo.place p
     WHERE p.section_id = c.target AND p.told <= c.began AND p.over >= c.ended)"""),
     ("lines", "who got a seat before somebody ahead who could have had it", 0, """
@@ -184,7 +186,7 @@ WHERE (e.status = 'cancelled') <> (
     EXISTS (SELECT FROM demo.call c WHERE c.id = e.id AND c.function IN ('cancel', 'leave') AND c.ok)
     OR EXISTS (
         SELECT FROM demo.call c
-        WHERE c.person = e.student_id AND c.other = e.section_id AND c.function = 'swap' AND c.ok
+        WHERE c.person = e.student_id AND c.other = e.section_id AND (c.function = 'swap' AND c.ok OR c.code = 'ENROLLED')
             AND c.ended >= extract(epoch FROM e.arrived_at) AND c.began <= extract(epoch FROM coalesce(e.ended_at, 'infinity')))
     OR EXISTS (
         SELECT FROM demo.place p

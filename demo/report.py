@@ -153,9 +153,9 @@ set ylabel 'in line for a section' textcolor rgb '{INK}'
 set y2label 'in all lines' textcolor rgb '{INK}'
 set y2tics nomirror
 set xrange [0:{end}]
-set yrange [0:*]
-set y2range [0:*]
-set key maxrows 3
+set yrange [0:{1.08 * lines.peak(shown[0])[0] if shown else 1}]
+set y2range [0:{1.08 * max(length for _, length in lines.all) or 1}]
+set key maxrows 2
 {marks()}
 plot {", ".join(curves)}
 """)

@@ -18,7 +18,8 @@ from collections import deque, namedtuple
 import psycopg2
 
 CONNECTIONS = 48
-CALLS = {   # what the clients may call; the try_ face answers a refusal and raises none
+CALLS = {   # what the clients may call; the try_ face answers a refusal and raises none, and in its
+            # detail who lines up is told whether there was a seat after all
     "enroll": "fcfs.try_enroll($1, $2)",
     "swap": "fcfs.try_swap_enrollment($1, $3, $2)",
     "cancel": "fcfs.try_cancel_enrollment($1, $2)",
@@ -61,7 +62,8 @@ def connect(user):
     connection.autocommit = True
     cursor = connection.cursor()
     for name, call in CALLS.items():
-        cursor.execute(f"PREPARE {name}(bigint, bigint, bigint) AS SELECT ok, code, id FROM {call}")
+        cursor.execute(f"PREPARE {name}(bigint, bigint, bigint) AS "
+                       f"SELECT ok, CASE detail WHEN 'enrolled' THEN 'ENROLLED' ELSE code END, id FROM {call}")
         cursor.execute(f"EXECUTE {name}(-1, -1, -2)")
     return cursor
 

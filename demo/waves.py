@@ -18,7 +18,7 @@ SEATS_ADDED = 25                # to each of
 LONGEST_LINES = 20
 
 ENOUGH_CREDITS = 16             # a full timetable
-MOST_LINES = 3
+MOST_LINES = 4
 TRADES_UP = 0.3                 # of those who got another section than they wanted: they line up for that
 
 
@@ -73,7 +73,7 @@ class Student:
         if full and len(self.lines) < MOST_LINES and (not got or self.chance.random() < TRADES_UP):
             outcome = yield Press("wait", self.person, full, got)
             if outcome.ok:
-                self.lines.append(full)
+                (self.had if outcome.code == "ENROLLED" else self.lines).append(full)
 
     def think_again(self):
         what = self.chance.random()
