@@ -42,6 +42,8 @@ LEFT JOIN demo.seated s ON s.id = e.id
 -- Who found a seat free, and nobody in line, was in none.
 WHERE c.function = 'wait' AND c.ok AND (c.code <> 'ENROLLED' OR s.id IS NOT NULL);
 CREATE INDEX ON demo.place (section_id);
+CREATE INDEX ON demo.place (student_id);
+CREATE INDEX ON demo.call (person) WHERE ok;
 -- Seats that were had. When exactly one that was given up was free is not known, but
 -- that it was two seconds later.
 CREATE TABLE demo.seat AS
@@ -51,6 +53,7 @@ FROM fcfs.enrollment e
 LEFT JOIN demo.place p USING (id)
 WHERE p.id IS NULL OR p.seated IS NOT NULL;
 CREATE INDEX ON demo.seat (student_id);
+CREATE INDEX ON demo.seat (section_id);
 -- Could a student, with what they had between two moments, not take the section, were
 -- there a seat?
 CREATE FUNCTION demo.barred(student_id bigint, section_id bigint, given_up bigint, moment float8, later float8)
@@ -183,10 +186,10 @@ WHERE said.id IS NULL OR e.id IS NULL"""),
 SELECT count(*)
 FROM fcfs.enrollment e
 WHERE (e.status = 'cancelled') <> (
-    EXISTS (SELECT FROM demo.call c WHERE c.id = e.id AND c.function IN ('cancel', 'leave') AND c.ok)
+    e.id IN (SELECT c.id FROM demo.call c WHERE c.function IN ('cancel', 'leave') AND c.ok)
     OR EXISTS (
         SELECT FROM demo.call c
-        WHERE c.person = e.student_id AND c.other = e.section_id AND (c.function = 'swap' AND c.ok OR c.code = 'ENROLLED')
+        WHERE c.person = e.student_id AND c.other = e.section_id AND c.ok AND (c.function = 'swap' OR c.code = 'ENROLLED')
             AND c.ended >= extract(epoch FROM e.arrived_at) AND c.began <= extract(epoch FROM coalesce(e.ended_at, 'infinity')))
     OR EXISTS (
         SELECT FROM demo.place p
