@@ -57,6 +57,8 @@ CREATE FUNCTION fcfs.verify(OUT rule text, OUT kind text, OUT id bigint, OUT det
 RETURNS SETOF record
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- To compile it takes longer than to run it, but where there is very much to read.
+SET jit = off
 BEGIN ATOMIC
 -- One statement, so one snapshot: what it sees together was true together.
 WITH claimed AS (

@@ -166,7 +166,7 @@ with Tap() as tap:
     threads.stop.set()
     threads.join()
     tap.diag(f"seed {SEED}: {dict(seen)}")
-    tap.ok(len(reports) > 5, "verify() looked on", len(reports))
+    tap.ok(len(reports) > 2, "verify() looked on", len(reports))
     tap.equal([report for report in reports if report][:3], [], "and found nothing")
     for wanted in ("OK", "COURSE_FULL", "administered", "raw SQL done", "raw SQL reserved_seats_capacity", "raw SQL section_capacity",
                    "raw SQL cross_list_capacity", "raw SQL section_waitlist_capacity"):
