@@ -3,17 +3,12 @@
 section's numbers changed becomes claims, releases and changes of capacity, by 8
 clients. Each call's answer is known beforehand: seats go to those who come while
 there are any, the others are refused, and come again when one is free."""
-import csv
-import gzip
 import sys
 import tempfile
-import zlib
 sys.dont_write_bytecode = True
-from psycopg2 import errors
-from load import ALWAYS, Tap, Threads, connect, counts, nothing_left, rows
+from load import Tap, counts, nothing_left
+from replay import make_sections, replay, samples
 from ucsd import files
-
-CLIENTS = 8
 
 
 class Group:
@@ -66,68 +61,17 @@ class Group:
         self.enroll(client, self.outside[:self.free() + 1])
 
 
-class Client:
-    """One connection, and the groups whose samples it replays in their order."""
-
-    def __init__(self):
-        self.samples = []
-        self.calls = 0
-        self.refused = 0
-        self.wrong = []
-
-    def run(self):
-        self.cursor = connect().cursor()
-        self.cursor.execute("SET synchronous_commit = off")
-        for group, numbers in self.samples:
-            group.change(self, *numbers)
-
-    def each(self, function, students, section):
-        if not students:
-            return []
-        self.cursor.execute(f"SELECT o.code FROM unnest(%s) WITH ORDINALITY s (id, n), fcfs.{function}(s.id, %s) o ORDER BY s.n",
-                            (list(students), section))
-        codes = [code for code, in self.cursor.fetchall()]
-        self.calls += len(codes)
-        self.refused += codes.count("COURSE_FULL")
-        return codes
-
-    def resize(self, section, capacity):
-        try:
-            self.cursor.execute("UPDATE fcfs.section SET capacity = %s WHERE id = %s", (capacity, section))
-            return True
-        except errors.CheckViolation:
-            return False
-
-    def expect(self, wanted, got, what):
-        if wanted != got:
-            self.wrong.append(f"{what}: wanted {wanted}, got {got}")
-
-
 with Tap() as tap, tempfile.TemporaryDirectory() as directory:
     data = files(tap, directory)
-    with gzip.open(data.changes, "rt") as file:
-        samples = [(row["section"], tuple(int(row[c]) for c in ("available", "waitlisted", "total"))) for row in csv.DictReader(file)]
-    names = sorted({name for name, _ in samples})
+    recorded = samples(data)
+    names = sorted({name for name, _ in recorded})
     groups = {name: Group(n, n * 10_000) for n, name in enumerate(names, 1)}
-    clients = [Client() for _ in range(CLIENTS)]
-    for name, numbers in samples:
-        clients[zlib.crc32(name.encode()) % CLIENTS].samples.append((groups[name], numbers))
-    rows(f"""
-        INSERT INTO fcfs.term (id, code, enroll_opens_at, enroll_closes_at, starts_on, ends_on)
-        VALUES (1, 'T', {ALWAYS}, '2099-02-02', '2099-05-01');
-        INSERT INTO fcfs.student (id) SELECT g * 10000 + s FROM generate_series(1, {len(names)}) g, generate_series(0, 1999) s;""")
-    for name, group in groups.items():
-        rows("INSERT INTO fcfs.course (id, code, credits) VALUES (%s, %s, 4)", group.section, name)
-        rows("INSERT INTO fcfs.section (id, term_id, course_id, code, capacity) VALUES (%s, 1, %s, 'A', 0)", group.section, group.section)
-
-    threads = Threads()
-    for client in clients:
-        threads.start(client.run)
-    threads.join()
+    make_sections(names)
+    clients = replay(recorded, groups)
 
     calls, refused = sum(c.calls for c in clients), sum(c.refused for c in clients)
     wrong = [text for client in clients for text in client.wrong]
-    tap.ok(not wrong, f"{data.name}: {len(samples)} samples of {len(names)} groups, {calls} calls, {refused} of them refused: all as foreseen",
+    tap.ok(not wrong, f"{data.name}: {len(recorded)} samples of {len(names)} groups, {calls} calls, {refused} of them refused: all as foreseen",
            len(wrong), *wrong[:5])
     tap.ok(refused > 0, "the demand was more than there was")
     tap.equal(counts("SELECT section_id, array_agg(student_id ORDER BY student_id) FROM fcfs.enrollment WHERE status = 'enrolled' GROUP BY 1"),
