@@ -384,10 +384,9 @@ judge_retake(ScheduleChange *change, const ScheduleAdd *add, Snapshot snapshot)
 						   course_name(change, section->course_id), numeric_text(grades.best),
 						   numeric_text(section->retake_cutoff));
 	if (section->max_attempts > 0 && grades.count >= section->max_attempts)
-		return call_refuse(change->call, REFUSAL_REENROLL_NOT_ALLOWED,
-						   "attempts at %s: %d, the maximum is %d",
-						   course_name(change, section->course_id), grades.count,
-						   section->max_attempts);
+		return call_refuse(
+			change->call, REFUSAL_REENROLL_NOT_ALLOWED, "attempts at %s: %d, the maximum is %d",
+			course_name(change, section->course_id), grades.count, section->max_attempts);
 	return true;
 }
 

@@ -11,15 +11,13 @@
  *
  * Nobody who comes new takes a seat while somebody is in line for the section; one
  * that is reserved only while one of its group is. Nor one of a cross list while
- * somebody is in line for any of its sections that has a seat of its own left.
+ * somebody is in line for any of its sections that has a seat of its own left
+ * (seat_line.c).
  *
- * Locks: turns of sections with strict order, then pins of lines, reserved seats and
- * cross lists, each by id.
+ * Locks: turns of sections with strict order, then what seat_pins.c pins.
  *
  * Accepted: a student whose group has reserved seats looks at those first, and then at
- * the open ones. That none is left is certain of each, at a moment of its own. Who is in
- * line for another section of a cross list is looked up in the tables: somebody who is
- * just joining, or whose section has just got a seat, may be missed.
+ * the open ones. That none is left is certain of each, at a moment of its own.
  */
 #include "postgres.h"
 
@@ -27,6 +25,7 @@
 
 #include "pool.h"
 #include "schedule_change.h"
+#include "seat_line.h"
 #include "subtransaction.h"
 
 typedef struct SeatClaim
@@ -73,96 +72,6 @@ takes_over(const Timetable *timetable, const ScheduleAdd *add)
 
 /* Pinning ------------------------------------------------------------------------------ */
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64 left = *(const int64 *) a;
-	int64 right = *(const int64 *) b;
-
-	return left < right ? -1 : left > right;
-}
-
-static RefusalCode
-pin_sorted(PoolKind *kind, int64 *ids, int count)
-{
-	RefusalCode refused = REFUSAL_NONE;
-	EscrowEntry *entry;
-
-	qsort(ids, count, sizeof(int64), compare_ids);
-	for (int i = 0; i < count && refused == REFUSAL_NONE; i++)
-	{
-		refused = pool_pin(kind, ids[i], &entry);
-		/* Reserved seats may have gone since the section was looked at. */
-		if (kind == &reserved_seats_pool && refused == kind->not_found)
-			refused = REFUSAL_NONE;
-	}
-	return refused;
-}
-
-/* Lines of what is added, and of what is given up, whose seats are passed on. */
-static RefusalCode
-pin_lines(const Timetable *timetable)
-{
-	int64 *ids = palloc((timetable->drop_count + timetable->add_count) * sizeof(int64));
-	int count = 0;
-
-	for (int i = 0; i < timetable->drop_count; i++)
-	{
-		if (timetable->drops[i].section->has_line)
-			ids[count++] = timetable->drops[i].section_id;
-	}
-	for (int i = 0; i < timetable->add_count; i++)
-	{
-		if (timetable->adds[i].section->has_line)
-			ids[count++] = timetable->adds[i].section_id;
-	}
-	return pin_sorted(&waitlist_pool, ids, count);
-}
-
-static RefusalCode
-pin_reserved_seats(const Timetable *timetable)
-{
-	int room = timetable->drop_count;
-	int count = 0;
-	int64 *ids;
-
-	for (int i = 0; i < timetable->add_count; i++)
-		room += timetable->adds[i].section->reservation_count;
-	ids = palloc(room * sizeof(int64));
-	for (int i = 0; i < timetable->drop_count; i++)
-	{
-		if (timetable->drops[i].enrollment.reserved_seats_id != 0)
-			ids[count++] = timetable->drops[i].enrollment.reserved_seats_id;
-	}
-	for (int i = 0; i < timetable->add_count; i++)
-	{
-		const SectionDefinition *section = timetable->adds[i].section;
-
-		for (int j = 0; j < section->reservation_count; j++)
-			ids[count++] = section->reservations[j].id;
-	}
-	return pin_sorted(&reserved_seats_pool, ids, count);
-}
-
-static RefusalCode
-pin_cross_lists(const Timetable *timetable)
-{
-	int64 *ids = palloc((timetable->drop_count + timetable->add_count) * sizeof(int64));
-	int count = 0;
-
-	for (int i = 0; i < timetable->drop_count; i++)
-	{
-		if (timetable->drops[i].enrollment.cross_list_id != 0)
-			ids[count++] = timetable->drops[i].enrollment.cross_list_id;
-	}
-	for (int i = 0; i < timetable->add_count; i++)
-	{
-		if (timetable->adds[i].section->is_cross_listed)
-			ids[count++] = timetable->adds[i].section->cross_list_id;
-	}
-	return pin_sorted(&cross_list_pool, ids, count);
-}
-
 /* Whoever passes seats on waits for nobody's turn. */
 static RefusalCode
 wait_for_turns(SeatClaim *claim)
@@ -177,85 +86,12 @@ wait_for_turns(SeatClaim *claim)
 	return refused;
 }
 
-/* Pins all that a change may take or give, but for the sections, in lock order. */
-RefusalCode
-schedule_change_pin_seats(const ScheduleChange *change)
-{
-	RefusalCode refused = pin_lines(&change->timetable);
-
-	if (refused == REFUSAL_NONE)
-		refused = pin_reserved_seats(&change->timetable);
-	if (refused == REFUSAL_NONE)
-		refused = pin_cross_lists(&change->timetable);
-	return refused;
-}
-
 static RefusalCode
 pin_all(SeatClaim *claim)
 {
 	RefusalCode refused = wait_for_turns(claim);
 
 	return refused == REFUSAL_NONE ? schedule_change_pin_seats(claim->change) : refused;
-}
-
-/* The line ----------------------------------------------------------------------------- */
-
-static CachedQuery find_waiting_member = {
-	"SELECT 1 FROM fcfs.enrollment e JOIN fcfs.student_group_member m ON m.student_id = "
-	"e.student_id WHERE e.section_id = $1 AND e.status = 'waitlisted' AND m.student_group_id = $2",
-	2,
-	{INT8OID, INT8OID},
-	NULL,
-	0};
-
-/* Is somebody in line who could take one of these reserved seats? */
-static bool
-member_is_waiting(const ScheduleAdd *add, int64 group_id)
-{
-	Datum values[2] = {Int64GetDatum(add->section_id), Int64GetDatum(group_id)};
-
-	return query_read(&find_waiting_member, values, NULL, 1) > 0;
-}
-
-/* A place in line of a section that has an open seat of its own. */
-static CachedQuery find_waiting_for_shared = {
-	"SELECT 1 FROM fcfs.section s WHERE s.cross_list_id = $1"
-	" AND EXISTS (SELECT FROM fcfs.enrollment e WHERE e.section_id = s.id AND e.status = "
-	"'waitlisted')"
-	" AND (s.capacity IS NULL OR s.capacity"
-	" - (SELECT coalesce(sum(r.capacity), 0) FROM fcfs.reserved_seats r WHERE r.section_id = s.id)"
-	" > (SELECT count(*) FROM fcfs.enrollment e WHERE e.section_id = s.id AND e.status = 'enrolled'"
-	" AND e.reserved_seats_id IS NULL AND 'capacity' <> ALL (e.override)))",
-	1,
-	{INT8OID},
-	NULL,
-	0};
-
-/* Is somebody in line, for any section of the cross list, who lacks nothing but a seat of
- * the cross list? */
-static bool
-others_wait_for_shared(int64 cross_list_id)
-{
-	Datum value = Int64GetDatum(cross_list_id);
-
-	return query_read(&find_waiting_for_shared, &value, NULL, 1) > 0;
-}
-
-/* Is anybody in line for the section, whom one who comes new must let go first? */
-static RefusalCode
-look_at_line(const SeatClaim *claim, const ScheduleAdd *add, bool *waiting)
-{
-	EscrowEntry *line;
-	EscrowAnswer answer;
-	bool unclaimed;
-
-	*waiting = false;
-	if (claim->change->passing_on || !add->section->has_line)
-		return REFUSAL_NONE;
-	line = pool_pin_or_raise(&waitlist_pool, add->section_id);
-	answer = escrow_wait_unclaimed(line, &unclaimed);
-	*waiting = answer == ESCROW_OK && !unclaimed;
-	return pool_refusal(&waitlist_pool, answer);
 }
 
 /* Seats ---------------------------------------------------------------------------------- */
@@ -288,7 +124,7 @@ take_reserved(const SeatClaim *claim, ScheduleAdd *add, bool waiting, bool at_on
 		EscrowEntry *entry;
 
 		if (!student_in_group(&claim->change->student, reserved->group_id, claim->snapshot) ||
-			(waiting && member_is_waiting(add, reserved->group_id)))
+			(waiting && seat_line_has_member(add, reserved->group_id)))
 			continue;
 		refused = pool_pin(&reserved_seats_pool, reserved->id, &entry);
 		if (refused == REFUSAL_NONE)
@@ -319,7 +155,7 @@ static RefusalCode
 take_seat(SeatClaim *claim, ScheduleAdd *add)
 {
 	bool waiting;
-	RefusalCode refused = look_at_line(claim, add, &waiting);
+	RefusalCode refused = seat_line_look(claim->change, add, &waiting);
 
 	claim->for_line = waiting;
 	if (refused != REFUSAL_NONE)
@@ -344,10 +180,9 @@ take_shared_seat(SeatClaim *claim, ScheduleAdd *add)
 
 	if (!add->section->is_cross_listed || takes_over(&claim->change->timetable, add))
 		return REFUSAL_NONE;
-	claim->for_line =
-		!claim->change->passing_on && others_wait_for_shared(add->section->cross_list_id);
-	if (claim->for_line)
-		return REFUSAL_COURSE_FULL;
+	refused = seat_line_look_shared(claim->change, add, &claim->for_line);
+	if (refused != REFUSAL_NONE || claim->for_line)
+		return refused != REFUSAL_NONE ? refused : REFUSAL_COURSE_FULL;
 	entry = pool_pin_or_raise(&cross_list_pool, add->section->cross_list_id);
 	refused = take(claim, &cross_list_pool, entry, false);
 	if (refused == REFUSAL_NONE)
@@ -419,8 +254,10 @@ claim_undoably(void *state)
 static int
 compare_sections(const void *a, const void *b)
 {
-	return compare_ids(&(*(ScheduleAdd *const *) a)->section_id,
-					   &(*(ScheduleAdd *const *) b)->section_id);
+	int64 left = (*(ScheduleAdd *const *) a)->section_id;
+	int64 right = (*(ScheduleAdd *const *) b)->section_id;
+
+	return left < right ? -1 : left > right;
 }
 
 /* Those in none come first. */

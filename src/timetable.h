@@ -95,6 +95,8 @@ typedef struct ScheduleAdd
 	uint32 overridden; /* rules passed over, 1 << OverrideRule */
 
 	/* its seat */
+	int line_count; /* sections whose lines may go before it */
+	int64 *lines;
 	EscrowEntry *seat; /* taken of this pool; NULL: of none */
 	int64 reserved_seats_id;
 	EscrowEntry *shared_seat; /* of a cross list; NULL: of none, or that of a drop */

@@ -100,12 +100,14 @@ is_idle(const ScheduleAdd *add)
 {
 	const SectionDefinition *section = add->section;
 	bool has_seat = escrow_available(add->entry) > 0;
+	EscrowEntry *entry;
 
 	if (section->has_line && escrow_claimed(pool_pin_or_raise(&waitlist_pool, add->section_id)) > 0)
 		return false;
 	for (int i = 0; i < section->reservation_count && !has_seat; i++)
-		has_seat = escrow_available(
-					   pool_pin_or_raise(&reserved_seats_pool, section->reservations[i].id)) > 0;
+		has_seat =
+			pool_pin(&reserved_seats_pool, section->reservations[i].id, &entry) == REFUSAL_NONE &&
+			escrow_available(entry) > 0;
 	return has_seat &&
 		   (!section->is_cross_listed ||
 			escrow_available(pool_pin_or_raise(&cross_list_pool, section->cross_list_id)) > 0);

@@ -67,7 +67,12 @@ line_pin(Line *line, int64 section_id)
 	line->reserved_seats = palloc(Max(line->section->reservation_count, 1) * sizeof(EscrowEntry *));
 	for (int i = 0; i < line->section->reservation_count; i++)
 	{
-		if (!pin(&reserved_seats_pool, line->section->reservations[i].id, &line->reserved_seats[i]))
+		RefusalCode refused = pool_pin(&reserved_seats_pool, line->section->reservations[i].id,
+									   &line->reserved_seats[i]);
+
+		if (refused == reserved_seats_pool.not_found) /* they have gone meanwhile */
+			line->reserved_seats[i] = NULL;
+		else if (refused != REFUSAL_NONE)
 			return false;
 	}
 	if (line->section->is_cross_listed &&
@@ -91,7 +96,7 @@ line_has_seat(const Line *line)
 	bool has = escrow_available(line->seats) > 0;
 
 	for (int i = 0; i < line->section->reservation_count && !has; i++)
-		has = escrow_available(line->reserved_seats[i]) > 0;
+		has = line->reserved_seats[i] && escrow_available(line->reserved_seats[i]) > 0;
 	return has && (line->shared_seats == NULL || escrow_available(line->shared_seats) > 0);
 }
 
