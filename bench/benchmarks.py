@@ -11,8 +11,10 @@ from peer_benchmarks import PEERS
 from slow_commits import SLOW_COMMITS
 from workloads import (
     BARE_ISSUE,
+    CHANGE_FIVE,
     COUPON,
     COUPON_LOCAL,
+    ENROLL_FIVE,
     ENROLL_SPREAD,
     ENROLLMENTS,
     ISSUE,
@@ -34,6 +36,8 @@ ENROLL = enroll_world(50000, FRESH, bare=True)
 MANY = 5000000 if settings.FULL else 500000
 PRESENT = sorted({10000, 500000, MANY})
 ENROLL_PRESENT = {present: enroll_world(present, max(FRESH // 3, present // 5)) for present in PRESENT}
+
+CHANGE = enroll_world(50000, FRESH)
 
 COPY = World("copy.sql")
 
@@ -122,6 +126,16 @@ BENCHMARKS = {
                 },
             )
         ],
+    ),
+    "change": Benchmark(
+        "A change of a timetable",
+        CHANGE,
+        seconds=1,
+        sides={
+            "change_schedule, 5 for 5": CHANGE_FIVE,
+            "5 enrolls": ENROLL_FIVE,
+        },
+        figures=[Ratio("change_schedule, 5 for 5, against 5 enrolls", "change_schedule, 5 for 5", "5 enrolls", at_least=1.0)],
     ),
     "reserve": Benchmark(
         "Reserve and confirm, one hot item, as two transactions",

@@ -35,6 +35,7 @@ class Call:
 
 COUPON = "SELECT count(*) FROM fcfs.coupon_issue"
 ENROLLMENT = "SELECT count(*) FROM fcfs.enrollment"
+SECTIONS = "ARRAY[{0} + 1, {0} + 2, {0} + 3, {0} + 4, {0} + 5]::bigint[]"
 KEY = "'6f1c9f52-71d4-4c55-9a0e-' || :i::text"
 
 CALL = {
@@ -54,6 +55,18 @@ CALL = {
     "key": Call(f"SELECT * FROM fcfs.try_issue_coupon(1, 200000 + :i, {KEY});", "bare", COUPON),
     "enroll": Call("SELECT * FROM fcfs.try_enroll(2 * :i, :i % 50 + 1);", "bare-enroll", ENROLLMENT),
     "enroll-row": Call("SELECT * FROM fcfs.enroll(2000 + 2 * :i, :i % 50 + 1);", "bare-enroll", ENROLLMENT),
+    "cancel": Call(
+        "SELECT * FROM fcfs.try_cancel_enrollment(2 * :i - 1, (:i % 10) * 5 + 1);",
+        "bare-enroll",
+        ENROLLMENT + " WHERE status = 'cancelled' AND student_id < 900",
+    ),
+    # Five sections for five others at the same hours: ten rows.
+    "change": Call(
+        "SELECT * FROM fcfs.try_change_schedule(2 * :i + 899,"
+        f" {SECTIONS.format('(:i % 10) * 5')}, {SECTIONS.format('((:i + 1) % 10) * 5')});",
+        "enroll",
+        "SELECT count(DISTINCT student_id) FROM fcfs.enrollment WHERE status = 'cancelled' AND student_id > 900",
+    ),
     "reserve": Call(
         "SELECT * FROM fcfs.try_reserve(:i, 1, 1);", "bare", "SELECT count(*) FROM fcfs.reservation_line"
     ),

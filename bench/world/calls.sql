@@ -4,7 +4,8 @@
 --
 -- Coupon 1 and item 1 never run out, coupon 2 is sold out. The sections 1 to 50 have
 -- 21 meetings each, in one of five patterns that do not overlap. Students with even
--- ids up to 4,000 are to be enrolled; those with odd ids have five enrollments each.
+-- ids up to 4,000 are to be enrolled; those with odd ids up to 1,800 have five enrollments
+-- each, to be cancelled and changed.
 -- Reservations 1 to 1,000 are held, and to be confirmed.
 
 INSERT INTO fcfs.coupon (id, code, quota, opens_at, closes_at) VALUES
@@ -42,7 +43,7 @@ SELECT g FROM generate_series(1, 4000) g;
 SET session_replication_role = replica;
 INSERT INTO fcfs.enrollment (student_id, section_id, term_id, course_id, credits, schedule)
 SELECT 2 * g - 1, s.id, s.term_id, s.course_id, 3, s.schedule
-FROM generate_series(1, 400) g
+FROM generate_series(1, 900) g
 JOIN fcfs.section s ON (s.id - 1) / 5 = g % 10;
 RESET session_replication_role;
 
