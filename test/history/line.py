@@ -72,6 +72,7 @@ class Lines:
                 else:
                     for pool in operation.drops(call.arguments) if operation.drops else [call.arguments[operation.pool]]:
                         self.enders[call.arguments[operation.person], pool].append(call)
+        rows = {number for kind, number in self.world.claims if kind == "section"}
         for (kind, number), claim in sorted(self.world.claims.items(), key=str):
             if kind != "section":
                 continue
@@ -81,7 +82,9 @@ class Lines:
                 self.split_one(claim)
         for call in self.checker.calls:
             if is_join(call) and call.code == "OK":
-                place = ("line", call.id) in self.world.claims if self.checker.fate(call) else call.status == "waitlisted"
+                place = call.status == "waitlisted"
+                if self.checker.fate(call) and call.id in rows:
+                    place = ("line", call.id) in self.world.claims
                 call.became = None if place else "join_enrolled" if len(call.arguments) == 2 else "join_swapped"
 
     def split_one(self, claim):
@@ -193,8 +196,13 @@ class Lines:
     def judge_promotion(self, place):
         """Whoever got a seat passed the rules."""
         promotion = place.seat.makers[0]
-        if promotion.answered < NEVER and promotion.sent > -NEVER:
-            self.checker.judge_rules(promotion)
+        if promotion.answered == NEVER or promotion.sent == -NEVER:
+            return
+        self.checker.judge_rules(promotion)
+        for claim in self.checker.by_person["section", place.person, place.swap]:
+            if claim.sure_since <= promotion.sent and any(since <= promotion.sent and promotion.answered < until
+                                                          for since, until in self.checker.surely(claim)):
+                self.checker.finding(f"{claim}: it was to be given up for the seat", promotion, *claim.makers)
 
     def prepare(self):
         """All places, by person and by what they wait for."""

@@ -296,7 +296,9 @@ choose_argument(uint64_t *random, const Operation *operation, Argument what, int
 		case POOL:
 			return FIRST_POOL + pool;
 		case OTHER_POOL:
-			return FIRST_POOL + below(random, pools_of(operation->kind));
+			/* Pairs of sections have to do with each other. */
+			return FIRST_POOL +
+				   (percent(random, 30) ? pool ^ 1 : below(random, pools_of(operation->kind)));
 		case POOLS:
 			return choose_pools(random, operation->kind, pool);
 		case QUANTITY:

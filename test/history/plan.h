@@ -30,7 +30,7 @@ typedef enum Argument
 	NOTHING,
 	PERSON,
 	POOL,
-	OTHER_POOL, /* of the same kind, perhaps the same one */
+	OTHER_POOL, /* of the same kind, of which there is an even number; perhaps the same one */
 	POOLS,      /* an array, see plan_pools() */
 	QUANTITY,
 	CLAIM, /* the id that is in a slot when the call is made, 0 if none is */

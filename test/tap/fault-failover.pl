@@ -28,16 +28,21 @@ wait_for_claims($primary, 30);
 
 # Every function but those that only look, with arguments of their types, so that
 # one that is new is asked too.
-my $only_look = join ', ', map { "'$_'" } qw(verify health refusals pools is_preloaded worker_state escrow_differences section_schedule);
+my $only_look = join ', ', map { "'$_'" } qw(verify health refusals pools is_preloaded worker_state escrow_differences section_schedule waitlist_position catalogue_part catalogue_type_problem);
 my @writes = split /\n/, $primary->safe_psql('postgres', <<"END");
 SELECT format('fcfs.%I(%s)', p.proname, string_agg(coalesce(
     CASE p.proname WHEN 'reload_pool' THEN (ARRAY['''coupon''', '1'])[a.n] END,
-    CASE format_type(a.type, NULL) WHEN 'bigint' THEN id WHEN 'integer' THEN '1' WHEN 'text' THEN '''k''' WHEN 'name' THEN 'current_user' END), ', ' ORDER BY a.n))
+    CASE WHEN p.proargnames[a.n] LIKE '%from_section_id' THEN '3' END,
+    CASE format_type(a.type, NULL) WHEN 'bigint' THEN id WHEN 'bigint[]' THEN format('ARRAY[%s::bigint + %s]', id, a.n) WHEN 'integer' THEN '1'
+        WHEN 'text' THEN '''k''' WHEN 'name' THEN 'current_user' WHEN 'jsonb' THEN '''{}''' WHEN 'boolean' THEN 'false' ELSE 'NULL' END), ', ' ORDER BY a.n))
 FROM pg_proc p, unnest(p.proargtypes) WITH ORDINALITY AS a (type, n), unnest(ARRAY['1', '987654321']) AS id
 WHERE p.pronamespace = 'fcfs'::regnamespace AND p.prorettype <> 'trigger'::regtype AND p.proname NOT IN ($only_look, 'call')
 GROUP BY p.oid, p.proname, id
 UNION ALL
-SELECT format('fcfs.call(%L, %L)', f.proname, (SELECT jsonb_object_agg(name, 1) FROM unnest(f.proargnames) AS name))
+SELECT format('fcfs.call(%L, %L)', f.proname, (SELECT jsonb_object_agg(a.name, CASE WHEN a.type = 'bigint[]'::regtype THEN jsonb_build_array(a.n)
+        WHEN a.name LIKE '%from_section_id' THEN '3' ELSE '1' END)
+    FROM unnest(f.proargtypes::oid[]) WITH ORDINALITY AS t (type, n), LATERAL (SELECT t.type, t.n, f.proargnames[t.n] AS name) AS a
+    WHERE a.type <> 'numeric[]'::regtype))
 FROM pg_proc f
 JOIN pg_proc t ON t.proname = 'try_' || f.proname AND t.pronamespace = f.pronamespace
 WHERE f.pronamespace = 'fcfs'::regnamespace
