@@ -8,6 +8,7 @@ from cluster import POOLS
 from curves import CURVES
 from declare import Benchmark, Bound, Lines, Ratio, Statement, Value, Workload, World
 from peer_benchmarks import PEERS
+from registration import REGISTRATION
 from slow_commits import SLOW_COMMITS
 from workloads import (
     BARE_ISSUE,
@@ -209,6 +210,7 @@ BENCHMARKS = {
             Bound("shared memory of 10,000 pools, all in all", "all that preloading adds", at_most=4),
         ],
     ),
+    **REGISTRATION,
     **PEERS,
     **SLOW_COMMITS,
     **CURVES,

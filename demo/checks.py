@@ -241,6 +241,7 @@ SELECT count(*) FROM fcfs.verify()"""),
 
 def prepare(cursor):
     """Makes the tables that the checks look at, once all is quiet."""
+    cursor.execute("SET jit = off")      # of small tables
     cursor.execute(PREPARATION)
 
 

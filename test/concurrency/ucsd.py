@@ -30,20 +30,15 @@ def files(tap, directory):
             file.write(f"DEPT {course}\tAbout {course}\t{units}\n")
     with gzip.open(made.changes, "wt") as file:
         file.write("time,section,available,waitlisted,total\n")
-        state = {f"DEPT {course}_A": [40, 0, 40] for course in range(1, 41)}
+        state = {f"DEPT {course}_A": [0, 40] for course in range(1, 41)}     # how many want it, and its seats
         for minute in range(3000):
             group, now = dice.choice(list(state.items()))
-            available, waitlisted, total = now
-            change = dice.choice((-6, -3, -1, -1, 1, 2))
-            if dice.random() < 0.03:
-                total += dice.choice((-20, 20))
-                available = max(0, available + total - now[2])
-            if change < 0:
-                waitlisted += max(0, -change - available)
-                available = max(0, available + change)
-            else:
-                available, waitlisted = min(total, available + max(0, change - waitlisted)), max(0, waitlisted - change)
-            now[:] = available, waitlisted, total
+            wanted, total = now
+            if dice.random() < 0.05:
+                total = max(min(wanted, total), total + dice.choice((-20, 20)))     # not below those who have one
+            wanted = max(0, wanted + dice.choice((6, 3, 1, 1, -1, -2)))
+            now[:] = wanted, total
+            available, waitlisted = max(0, total - wanted), max(0, wanted - total)
             file.write(f"2022-03-{1 + minute // 1440:02}T{minute // 60 % 24:02}:{minute % 60:02}:00,{group},"
                        f"{available},{waitlisted},{total}\n")
     return made
