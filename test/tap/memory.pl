@@ -16,7 +16,7 @@ INSERT INTO fcfs.term (id, code, enroll_opens_at, enroll_closes_at, starts_on, e
 VALUES (1, 'T', ${\ALWAYS}, '2099-03-02', '2099-06-12', 8);
 INSERT INTO fcfs.student (id) SELECT generate_series(1, 40);
 INSERT INTO fcfs.course (id, code, credits) SELECT g, 'C' || g, 4 FROM generate_series(1, 6) g;
-INSERT INTO fcfs.section (id, term_id, course_id, code, capacity) SELECT g, 1, g, 'A', g * 3 FROM generate_series(1, 6) g;
+INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, waitlist_capacity) SELECT g, 1, g, 'A', g * 3, g * 2 FROM generate_series(1, 6) g;
 INSERT INTO fcfs.meeting (section_id, weekday, starts_at, ends_at)
 SELECT s, 1 + s % 3, '09:00', '10:00' FROM generate_series(1, 6) s;
 INSERT INTO fcfs.event (id, code, sale_opens_at, sale_closes_at, max_per_customer) VALUES (1, 'E', ${\ALWAYS}, 6);
@@ -32,6 +32,10 @@ my @operations = (
 	'enroll(p, 1 + n % 6)',
 	'cancel_enrollment(p, 1 + n / 2 % 6)',
 	"enroll(p, 1 + n % 6, 'key ' || n % 500)",
+	'swap_enrollment(p, 1 + n % 6, 1 + (n + 1) % 6)',
+	"change_schedule(p, ARRAY[1 + n % 6], ARRAY[1 + (n + 2) % 6, 1 + (n + 4) % 6], 'key ' || n % 500)",
+	'join_waitlist(p, 1 + n % 6, NULL, 1 + (n + 3) % 6)',
+	'leave_waitlist(p, 1 + n / 3 % 6)',
 	'reserve(p, 1 + n % 3, 1 + n % 2)',
 	"reserve(p, 1 + n % 3, 1, 'key ' || n % 500)",
 	'confirm_reservation(r)',
@@ -42,6 +46,7 @@ my @operations = (
 my @others = (
 	"PERFORM fcfs.call('enroll', jsonb_build_object('student_id', p, 'section_id', 1))",
 	"PERFORM fcfs.person_id('somebody ' || p)",
+	'PERFORM fcfs.pass_waitlists(5)',
 	'INSERT INTO fcfs.coupon_issue (coupon_id, user_id) VALUES (2, n + 1000); DELETE FROM fcfs.coupon_issue WHERE user_id = n + 1000');
 
 # Refusals that are raised are caught; anything else that is raised ends the test.
@@ -107,7 +112,7 @@ stays_flat($session, 'calls of every operation, by both faces', 4, CALLS / 5, CA
 });
 cmp_ok($refused, '>', CALLS / 20, "$refused refusals were raised and caught");
 is(shared_memory(), $shared, 'shared memory has not grown, and no segment of it is left');
-is($slots, preloaded() ? 12 : 0, 'a slot for each pool');
+is($slots, preloaded() ? 18 : 0, 'a slot for each pool, and for each line');
 nothing_left($node, 'after the calls');
 
 # In one statement, which frees what a row used before the next. Memory is looked at
