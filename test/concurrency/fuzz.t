@@ -51,6 +51,11 @@ INSERT INTO fcfs.coupon (id, code, quota, per_user_limit, opens_at, closes_at, s
 SELECT g, 'K' || g, 3 * g, 1 + g % 2, {ALWAYS}, g = 4 FROM generate_series(1, {IDS}) g ON CONFLICT DO NOTHING;
 """
 
+# What random changes take away, so that sections are open, full, and have lines.
+MEND = ("UPDATE fcfs.term SET enroll_opens_at = '2000-01-01', enroll_closes_at = '2098-01-01', max_credits = 18, min_credits = NULL",
+        "UPDATE fcfs.section SET capacity = id % 3, waitlist_capacity = 3, cancelled_at = NULL",
+        "UPDATE fcfs.student SET max_credits = NULL", "DELETE FROM fcfs.prerequisite", "DELETE FROM fcfs.enrollment_wave", "DELETE FROM fcfs.grade")
+
 # Classes of SQLSTATE that an answer may have; RF only as refusals() lists it. 57P are
 # sessions that were ended, which nobody does here.
 CLASSES = {"09", "0A", "21", "22", "23", "24", "25", "26", "34", "39", "3B", "3F", "40", "42", "53", "54", "55", "57", "P0"}
@@ -359,7 +364,8 @@ class Client:
             for statement in ("RESET ALL", "RESET ROLE"):
                 self.send([], statement)
             if self.number == 0:
-                self.send([], WORLD)
+                for statement in (WORLD, *MEND):
+                    self.send([], statement)
 
     def send(self, functions, statement):
         """False if it was answered with an error."""
