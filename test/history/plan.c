@@ -113,7 +113,7 @@ const char *const plan_capacities =
 static const Operation operations[] = {
 	{.kind = SECTION, .weight = 10, .name = "enroll", .arguments = {PERSON, POOL}, .makes = true},
 	{.kind = SECTION, .weight = 8, .name = "cancel_enrollment", .arguments = {PERSON, POOL}},
-	{.kind = SECTION, .weight = 5, .name = "swap_enrollment",
+	{.kind = SECTION, .weight = 8, .name = "swap_enrollment",
 	 .arguments = {PERSON, OTHER_POOL, POOL}, .makes = true},
 	{.kind = SECTION, .weight = 6, .name = "change_schedule",
 	 .arguments = {PERSON, POOLS, POOLS}},
