@@ -26,6 +26,7 @@ PEERS = {
     "peers": Benchmark(
         "One hot coupon, against what people use today",
         COUPON,
+        rounds=4,
         sides={
             "issue_coupon, from pgbench": ISSUE,
             OURS: peer("extension"),
