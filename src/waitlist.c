@@ -192,6 +192,23 @@ OPERATION_FACES(join_waitlist, join_waitlist);
 
 /* leave_waitlist ------------------------------------------------------------------------- */
 
+/* Ends the place of a student in a line; false if there is none. */
+static bool
+give_up_place(Call *call, Student *student, int64 section_id, EscrowEntry *line, Snapshot snapshot)
+{
+	int64 student_id = student->id;
+	FoundEnrollment place;
+
+	if (!student_find(student, student_id, snapshot))
+		return call_refuse(call, REFUSAL_STUDENT_NOT_FOUND, "student " INT64_FORMAT, student_id);
+	if (!timetable_find_place(student_id, section_id, snapshot, &place))
+		return call_refuse(call, REFUSAL_NOT_WAITLISTED,
+						   "student " INT64_FORMAT ", section " INT64_FORMAT, student_id,
+						   section_id);
+	enrollment_end(&place, line, true, call->arrived_at, snapshot);
+	return call_done(call, place.id);
+}
+
 /* leave_waitlist(student_id, section_id, key). A seat may have been left because nobody
  * knew whether who leaves would have it: it goes to the next. */
 static bool
@@ -199,11 +216,10 @@ run_leave_waitlist(Call *call)
 {
 	ScheduleAdd add = {.section_id = call->arguments[1]};
 	ScheduleChange change;
-	FoundEnrollment place;
 	EscrowEntry *line;
 	RefusalCode refused;
 	Snapshot newest;
-	bool found;
+	bool left;
 
 	schedule_change_init(&change, call, call->arguments[0], NULL, 0, &add, 1);
 	if (!call_begin(call, LOCK_STUDENT, change.student.id) || !schedule_change_pin(&change))
@@ -212,23 +228,11 @@ run_leave_waitlist(Call *call)
 	if (refused != REFUSAL_NONE)
 		return call_refuse(call, refused, NULL);
 	newest = table_newest();
-	if (!student_find(&change.student, call->arguments[0], newest))
-		found = call_refuse(call, REFUSAL_STUDENT_NOT_FOUND, "student " INT64_FORMAT,
-							call->arguments[0]);
-	else if (!timetable_find_place(call->arguments[0], add.section_id, newest, &place))
-		found = call_refuse(call, REFUSAL_NOT_WAITLISTED,
-							"student " INT64_FORMAT ", section " INT64_FORMAT, call->arguments[0],
-							add.section_id);
-	else
-	{
-		found = true;
-		enrollment_end(&place, line, true, call->arrived_at, newest);
-	}
+	left = give_up_place(call, &change.student, add.section_id, line, newest);
 	UnregisterSnapshot(newest);
-	if (!found)
-		return false;
-	pass_on_in_call(add.section_id, add.section);
-	return call_done(call, place.id);
+	if (left)
+		pass_on_in_call(add.section_id, add.section);
+	return left;
 }
 
 static Operation leave_waitlist = {.name = "leave_waitlist",
