@@ -153,13 +153,18 @@ class Lines:
         promotion.transaction.done = promotion.answered = until
         # In the eyes of the transaction itself it was one before that.
         promotion.sent = promotion.snapshot = max(place.arrived, min([since, *(call.sent for call in place.passed_by)]))
-        place.moves.append(promotion)
+        moved = Promotion(promotion.log, "promotion", place, promotion.transaction)
+        moved.sent, moved.answered = promotion.sent, until
+        if self.world.worker:       # what it gives back comes a moment after it is seen, and nobody was told when
+            moved.transaction = Transaction()
+            moved.transaction.fate, moved.transaction.sent = COMMITTED, since
+        place.moves.append(moved)
         if place.swap is not None:
-            self.bound_swap(place, promotion)
+            self.bound_swap(place, promotion, moved.transaction)
 
-    def bound_swap(self, place, promotion):
+    def bound_swap(self, place, promotion, transaction):
         """What it gave up for the seat, if that was still there: the row says when, not for whom."""
-        given = Promotion(promotion.log, "promotion_gives_up", place, promotion.transaction)
+        given = Promotion(promotion.log, "promotion_gives_up", place, transaction)
         given.sent, given.answered, given.arguments = promotion.sent, promotion.answered, (place.person, place.swap)
         for claim in self.checker.by_person["section", place.person, place.swap]:
             if claim.there and claim.over and promotion.sent <= claim.ended <= promotion.answered and not any(
