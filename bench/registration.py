@@ -17,7 +17,7 @@ ENDED = "SELECT count(*) FROM fcfs.enrollment WHERE status = 'cancelled'"
 FULL = r"\set section random(1001, 1050)" + "\n"
 OPEN = r"\set section random(3001, 3050)" + "\n"
 
-CHANGES = enroll_world(10000, FRESH // 2)
+CHANGES = enroll_world(10000, FRESH // 4)
 OLD = "".join(f"\\set s{n} 5 * :block + {n}\n" for n in range(1, 6))
 NEW = "".join(f"\\set t{n} 5 * ((:block + 1) % 1000) + {n}\n" for n in range(1, 6))
 FIVE_ENROLLS = (
