@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
@@ -270,4 +271,22 @@ argument_text(const Call *call)
 	}
 	text.data[end] = '\0';
 	return text.data;
+}
+
+/* The one argument of a chore, which is about to write. */
+int
+argument_max_rows(FunctionCallInfo fcinfo, const char *function)
+{
+	int max_rows;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("max_rows must not be null")));
+	max_rows = PG_GETARG_INT32(0);
+	if (max_rows < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_rows must be at least 1")));
+	PreventCommandIfReadOnly(function);
+	PreventCommandIfParallelMode(function);
+	return max_rows;
 }

@@ -8,6 +8,8 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
+
 #define ARGUMENT_MAX_ELEMENTS 500 /* of an array */
 
 struct Call;
@@ -53,6 +55,7 @@ typedef struct ArgumentValue
 
 extern void argument_read(struct Call *call, const NullableDatum *given, int count);
 extern void argument_check_distinct(const struct Call *call, int number);
+extern int argument_max_rows(FunctionCallInfo fcinfo, const char *function);
 extern char *argument_text(const struct Call *call);
 
 #endif /* FCFS_ARGUMENT_H */

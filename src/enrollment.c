@@ -134,15 +134,6 @@ enum ChangeScheduleArgument
 	CREDITS
 };
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64 left = *(const int64 *) a;
-	int64 right = *(const int64 *) b;
-
-	return left < right ? -1 : left > right;
-}
-
 /* No section may be given up and added, nor twice either of it. */
 static void
 check_ids(const Call *call)
@@ -158,7 +149,7 @@ check_ids(const Call *call)
 						errmsg("drop_ids and add_ids must not both be empty")));
 	memcpy(ids, drop_ids->integers, drop_ids->count * sizeof(int64));
 	memcpy(ids + drop_ids->count, add_ids->integers, add_ids->count * sizeof(int64));
-	qsort(ids, drop_ids->count + add_ids->count, sizeof(int64), compare_ids);
+	qsort(ids, drop_ids->count + add_ids->count, sizeof(int64), lock_compare_ids);
 	for (int i = 1; i < drop_ids->count + add_ids->count; i++)
 	{
 		if (ids[i] == ids[i - 1])

@@ -20,6 +20,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "argument.h"
 #include "hold.h"
 #include "lock.h"
 #include "test_point.h"
@@ -234,17 +235,8 @@ fcfs_expire_reservations(PG_FUNCTION_ARGS)
 {
 	LockCall locks;
 	volatile uint64 ended = 0;
-	int max_rows;
+	int max_rows = argument_max_rows(fcinfo, "expire_reservations()");
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("max_rows must not be null")));
-	max_rows = PG_GETARG_INT32(0);
-	if (max_rows < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_rows must be at least 1")));
-	PreventCommandIfReadOnly("expire_reservations()");
-	PreventCommandIfParallelMode("expire_reservations()");
 	lock_call_begin(&locks, GetCurrentTimestamp());
 	PG_TRY();
 	{

@@ -325,6 +325,16 @@ lock_wait_bounded(const LockWait *wait, int milliseconds, int deadlock_after)
 	return granted;
 }
 
+/* For qsort(): ids of one class in lock order. */
+int
+lock_compare_ids(const void *a, const void *b)
+{
+	int64 left = *(const int64 *) a;
+	int64 right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
 /* Does the call keep to the lock order with this one? */
 static bool
 lock_in_order(LockName name)

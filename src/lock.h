@@ -76,6 +76,7 @@ extern void lock_call_begin(LockCall *call, TimestampTz arrived_at);
 extern void lock_call_at_once(LockCall *call, int milliseconds);
 extern void lock_call_end(LockCall *call);
 extern bool lock_in_call(void);
+extern int lock_compare_ids(const void *a, const void *b);
 extern int lock_time_left(void);
 extern LockAnswer lock_acquire(LockName name, LOCKMODE mode);
 extern LockAnswer lock_table(Oid table, LOCKMODE mode);

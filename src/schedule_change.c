@@ -133,15 +133,6 @@ numeric_text(Datum number)
 
 /* Pinning ------------------------------------------------------------------------------ */
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64 left = *(const int64 *) a;
-	int64 right = *(const int64 *) b;
-
-	return left < right ? -1 : left > right;
-}
-
 /* The sections of a change, in lock order. */
 static int64 *
 sorted_sections(const Timetable *timetable)
@@ -154,7 +145,7 @@ sorted_sections(const Timetable *timetable)
 		ids[next++] = timetable->drops[i].section_id;
 	for (int i = 0; i < timetable->add_count; i++)
 		ids[next++] = timetable->adds[i].section_id;
-	qsort(ids, count, sizeof(int64), compare_ids);
+	qsort(ids, count, sizeof(int64), lock_compare_ids);
 	return ids;
 }
 

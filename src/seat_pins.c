@@ -8,18 +8,10 @@
  */
 #include "postgres.h"
 
+#include "lock.h"
 #include "pool.h"
 #include "schedule_change.h"
 #include "seat_line.h"
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64 left = *(const int64 *) a;
-	int64 right = *(const int64 *) b;
-
-	return left < right ? -1 : left > right;
-}
 
 static RefusalCode
 pin_sorted(PoolKind *kind, int64 *ids, int count)
@@ -27,7 +19,7 @@ pin_sorted(PoolKind *kind, int64 *ids, int count)
 	RefusalCode refused = REFUSAL_NONE;
 	EscrowEntry *entry;
 
-	qsort(ids, count, sizeof(int64), compare_ids);
+	qsort(ids, count, sizeof(int64), lock_compare_ids);
 	for (int i = 0; i < count && refused == REFUSAL_NONE; i++)
 	{
 		refused = pool_pin(kind, ids[i], &entry);

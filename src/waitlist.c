@@ -303,18 +303,7 @@ PG_FUNCTION_INFO_V1(fcfs_pass_waitlists);
 Datum
 fcfs_pass_waitlists(PG_FUNCTION_ARGS)
 {
-	int max_rows;
-
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("max_rows must not be null")));
-	max_rows = PG_GETARG_INT32(0);
-	if (max_rows < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_rows must be at least 1")));
-	PreventCommandIfReadOnly("pass_waitlists()");
-	PreventCommandIfParallelMode("pass_waitlists()");
-	PG_RETURN_INT32(pass_all(max_rows));
+	PG_RETURN_INT32(pass_all(argument_max_rows(fcinfo, "pass_waitlists()")));
 }
 
 void
