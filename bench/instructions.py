@@ -67,6 +67,12 @@ CALL = {
         "enroll",
         "SELECT count(DISTINCT student_id) FROM fcfs.enrollment WHERE status = 'cancelled' AND student_id > 900",
     ),
+    "enroll-line": Call("SELECT * FROM fcfs.try_enroll(10000 + :i, 52);", "bare-enroll", ENROLLMENT),
+    "pass-on": Call(
+        "SELECT * FROM fcfs.try_cancel_enrollment(30000 + :i, 51);",
+        "enroll",
+        "SELECT count(*) FROM fcfs.enrollment WHERE section_id = 51 AND status = 'enrolled' AND student_id > 31000",
+    ),
     "reserve": Call(
         "SELECT * FROM fcfs.try_reserve(:i, 1, 1);", "bare", "SELECT count(*) FROM fcfs.reservation_line"
     ),
