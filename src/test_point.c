@@ -18,17 +18,28 @@
 
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
 
 #include "guc.h"
 
-/* The lock that pg_advisory_lock(number) takes. */
+/* The lock that pg_advisory_lock(number) takes; lock_timeout does not bound the wait. */
 static void
 wait_for_advisory_lock(int number)
 {
+	int save_lock_timeout = LockTimeout;
 	LOCKTAG tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, number, 1);
-	(void) LockAcquire(&tag, ShareLock, true, false);
+	LockTimeout = 0;
+	PG_TRY();
+	{
+		(void) LockAcquire(&tag, ShareLock, true, false);
+	}
+	PG_FINALLY();
+	{
+		LockTimeout = save_lock_timeout;
+	}
+	PG_END_TRY();
 	LockRelease(&tag, ShareLock, true);
 }
 
