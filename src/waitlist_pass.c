@@ -57,6 +57,7 @@ typedef enum TryResult
 {
 	TRY_SEATED,
 	TRY_BARRED, /* by a rule: the next may have the seat */
+	TRY_FULL,   /* there is no seat, and so none for who is behind them */
 	TRY_LEFT    /* it may be theirs a moment later */
 } TryResult;
 
@@ -128,6 +129,9 @@ seat(Try *try, const FoundEnrollment *place, Snapshot snapshot)
 		}
 	}
 	try->result = is_passing(call.refused) ? TRY_LEFT : TRY_BARRED;
+	/* Of those that are reserved the next may have one. */
+	if (call.refused == REFUSAL_COURSE_FULL && add.section->reservation_count == 0)
+		try->result = TRY_FULL;
 	return false;
 }
 
@@ -225,6 +229,21 @@ try_one(Passing *passing, const Waiter *waiter)
 	return TRY_SEATED;
 }
 
+/* Leaves out who is in line for a section, from one place on; how many remain. A seat that
+ * becomes free meanwhile is for who was ahead of them. */
+static int
+leave_out(Waiter *waiters, int first, int count, int64 section_id)
+{
+	int kept = first;
+
+	for (int i = first; i < count; i++)
+	{
+		if (waiters[i].section_id != section_id)
+			waiters[kept++] = waiters[i];
+	}
+	return kept;
+}
+
 /* Seats those in a line; true if there were any. In a subtransaction. */
 static bool
 pass_line(void *state)
@@ -247,6 +266,9 @@ pass_line(void *state)
 		if (result == TRY_SEATED && !line_may_move(&line))
 			break;
 		result = try_one(passing, &waiters[i]);
+		TEST_POINT("tried");
+		if (result == TRY_FULL)
+			count = leave_out(waiters, i + 1, count, waiters[i].section_id);
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(outer);
