@@ -111,5 +111,7 @@ ROLLBACK;
 SELECT test.both('enroll(22, 309)');
 -- A policy, not an invariant: an administrator may pass over it.
 SELECT test.said('INSERT INTO fcfs.enrollment (student_id, section_id) VALUES (1, 303)');
+-- What had to be had before may be dropped beside it.
+SELECT test.both('cancel_enrollment(1, 301)');
 
 \i sql/include/finish.sql
