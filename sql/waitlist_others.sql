@@ -57,6 +57,13 @@ SELECT test.line(9), test.line(8), test.line(7);
 SELECT test.fill(5, 20, 21, 22);
 SELECT test.both('enroll(20, 4)'), detail FROM fcfs.try_join_waitlist(20, 6, NULL, 5);
 SELECT test.line(5), test.line(6);
+-- Within a cross list that is full one's own seat of it goes along.
+INSERT INTO fcfs.cross_list (id, code, capacity) VALUES (1, 'X', 2);
+UPDATE fcfs.section SET cross_list_id = 1 WHERE id IN (90, 91, 92);
+SELECT test.both('enroll(40, 90)'), test.both('enroll(41, 91)');
+SELECT status FROM fcfs.join_waitlist(40, 91, NULL, 90);
+SELECT test.both('swap_enrollment(41, 91, 92)');
+SELECT test.line(90), test.line(91), test.line(92);
 -- A circle of wishes is not turned: nothing is free.
 SELECT test.both('enroll(30, 10)'), test.both('enroll(31, 11)');
 SELECT status FROM fcfs.join_waitlist(30, 11, NULL, 10);

@@ -89,6 +89,24 @@ line_pin(Line *line, int64 section_id)
 
 /* Looking ---------------------------------------------------------------------------- */
 
+static CachedQuery find_keeper = {
+	"SELECT 1 FROM fcfs.enrollment e JOIN fcfs.section s ON s.id = e.swap_section_id"
+	" WHERE e.section_id = $1 AND e.status = 'waitlisted' AND s.cross_list_id = $2",
+	2,
+	{INT8OID, INT8OID},
+	NULL,
+	0};
+
+/* Has somebody in line a seat of the cross list, to be kept in a swap? */
+static bool
+keeps_shared_seat(const Line *line)
+{
+	Datum values[2] = {Int64GetDatum(line->section_id),
+					   Int64GetDatum(line->section->cross_list_id)};
+
+	return query_read(&find_keeper, values, NULL, 1) > 0;
+}
+
 /* Is there anything to be had of the section? */
 bool
 line_has_seat(const Line *line)
@@ -97,7 +115,8 @@ line_has_seat(const Line *line)
 
 	for (int i = 0; i < line->section->reservation_count && !has; i++)
 		has = line->reserved_seats[i] && escrow_available(line->reserved_seats[i]) > 0;
-	return has && (line->shared_seats == NULL || escrow_available(line->shared_seats) > 0);
+	return has && (line->shared_seats == NULL || escrow_available(line->shared_seats) > 0 ||
+				   keeps_shared_seat(line));
 }
 
 static CachedQuery find_window_override = {
