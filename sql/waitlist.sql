@@ -92,6 +92,9 @@ SELECT test.line(5);
 SELECT test.both('cancel_enrollment(22, 5)');
 SELECT test.line(5);
 SELECT test.both('enroll(23, 5)');
+-- Nor is it a reason to refuse a place: it is not the joiner's.
+SELECT status FROM fcfs.join_waitlist(11, 5);
+SELECT test.both('leave_waitlist(11, 5)');
 -- Who joins behind the one who is barred is passed on to at once.
 SELECT status FROM fcfs.join_waitlist(23, 5);
 SELECT test.line(5);

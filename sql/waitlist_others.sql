@@ -94,6 +94,10 @@ SELECT test.fill(1, 12, 13, 14);
 CREATE TRIGGER a BEFORE UPDATE ON fcfs.enrollment FOR EACH ROW EXECUTE FUNCTION test.object('raise');
 SELECT test.both('cancel_enrollment(12, 1)'), test.line(1);
 SELECT fcfs.pass_waitlists(), test.both('cancel_enrollment(14, 1)'), test.line(1);
+BEGIN;
+SELECT fcfs.pass_waitlists(), (SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'),
+    (SELECT count(*) FROM fcfs.stat_pools WHERE pinned_by > 0);
+COMMIT;
 SELECT test.both('leave_waitlist(13, 1)'), test.line(1);
 DROP TRIGGER a ON fcfs.enrollment;
 SELECT test.both('leave_waitlist(13, 1)'), test.line(1);
