@@ -170,6 +170,8 @@ class Lines:
             if claim.there and claim.over and promotion.sent <= claim.ended <= promotion.answered and not any(
                     call.code == "OK" and any(since <= claim.ended <= until for since, until in self.checker.moments(call))
                     for call in self.enders[place.person, place.swap] + self.enders["id", claim.id]):
+                # Two places may have been to give up the same, and only the first had to.
+                claim.unsure_end |= any(move.operation == given.operation for move in claim.moves)
                 claim.moves.append(given)
                 promotion.arguments = (place.person, place.pool, place.swap)
 
