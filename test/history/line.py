@@ -63,6 +63,8 @@ class Lines:
         answered = {(call.id, *call.arguments[:2]) for call in joins if call.code == "OK" and call.status == "waitlisted"}
         enrolled = {(call.id, call.arguments[0]) for call in kept if call.code == "OK" and call.operation in ("enroll", "swap_enrollment", "raw_enroll")}
         lost = [call for call in joins if call.lost]
+        # Their answers name no row: it is one of theirs if it arrived with them.
+        changes = [call for call in kept if call.operation == "change_schedule" and call.code == "OK"]
         self.enders = collections.defaultdict(list)
         for call in self.checker.calls:
             operation = OPERATIONS[call.operation]
@@ -77,7 +79,9 @@ class Lines:
             if kind != "section":
                 continue
             maybe = (number, claim.person) not in enrolled and any(
-                call.arguments[:2] == (claim.person, claim.pool) and call.sent <= claim.arrived <= call.transaction.done for call in lost)
+                call.arguments[:2] == (claim.person, claim.pool) and call.sent <= claim.arrived <= call.transaction.done for call in lost
+            ) and not any(call.arguments[0] == claim.person and claim.pool in call.arguments[2]
+                          and any(since <= claim.arrived <= until for since, until in self.checker.moments(call)) for call in changes)
             if claim.status == "waitlisted" or number in seen or (number, claim.person, claim.pool) in answered or maybe:
                 self.split_one(claim)
         for call in self.checker.calls:
