@@ -12,10 +12,8 @@ from registration import REGISTRATION
 from slow_commits import SLOW_COMMITS
 from workloads import (
     BARE_ISSUE,
-    CHANGE_FIVE,
     COUPON,
     COUPON_LOCAL,
-    ENROLL_FIVE,
     ENROLL_SPREAD,
     ENROLLMENTS,
     ISSUE,
@@ -38,25 +36,7 @@ MANY = 5000000 if settings.FULL else 500000
 PRESENT = sorted({10000, 500000, MANY})
 ENROLL_PRESENT = {present: enroll_world(present, max(FRESH // 3, present // 5)) for present in PRESENT}
 
-CHANGE = enroll_world(50000, FRESH)
-
 COPY = World("copy.sql")
-CALLS = World("calls.sql")
-
-
-def refill(section, students):
-    """Has those in the section, and in its line, who are there at first; see calls.sql."""
-    return (
-        f"DELETE FROM fcfs.enrollment WHERE section_id = {section};"
-        "INSERT INTO fcfs.enrollment (student_id, section_id, status)"
-        f" SELECT id, {section}, CASE WHEN id > 31000 THEN 'waitlisted' ELSE 'enrolled' END"
-        f" FROM fcfs.student WHERE {students} ORDER BY id;"
-        "VACUUM ANALYZE fcfs.enrollment; CHECKPOINT;"
-    )
-
-
-def in_section(section, condition):
-    return f"SELECT count(*) FROM fcfs.enrollment WHERE section_id = {section} AND {condition}"
 
 BENCHMARKS = {
     "coupon": Benchmark(
@@ -142,49 +122,6 @@ BENCHMARKS = {
                     }
                 },
             )
-        ],
-    ),
-    "change": Benchmark(
-        "A change of a timetable",
-        CHANGE,
-        seconds=1,
-        sides={
-            "change_schedule, 5 for 5": CHANGE_FIVE,
-            "5 enrolls": ENROLL_FIVE,
-        },
-        figures=[Ratio("change_schedule, 5 for 5, against 5 enrolls", "change_schedule, 5 for 5", "5 enrolls", at_least=1.0)],
-    ),
-    "wait-list": Benchmark(
-        "A seat that is given up and passed on, 400 in one transaction",
-        CALLS,
-        sides={
-            "cancel, 1,500 in line": Statement(
-                "SELECT count(*) FROM generate_series(30001, 30400) g, LATERAL fcfs.try_cancel_enrollment(g, 51);",
-                rows=in_section(51, "status = 'enrolled' AND student_id > 31000"),
-                each=400,
-                before=refill(51, "id > 30000"),
-            ),
-            "cancel, no line": Statement(
-                "SELECT count(*) FROM generate_series(20001, 20400) g, LATERAL fcfs.try_cancel_enrollment(g, 53);",
-                rows=in_section(53, "status = 'cancelled'"),
-                each=400,
-                before=refill(53, "id BETWEEN 20001 AND 20410"),
-            ),
-            "enroll, nobody in line": Statement(
-                "SELECT count(*) FROM generate_series(10001, 10400) g, LATERAL fcfs.try_enroll(g, 52);",
-                rows=in_section(52, "status = 'enrolled'"),
-                each=400,
-                before=refill(52, "false"),
-            ),
-        },
-        figures=[
-            Ratio(
-                "cancel, the seat passed on to the first of 1,500: times an enroll",
-                "cancel, 1,500 in line",
-                "enroll, nobody in line",
-                at_most=5,
-            ),
-            Ratio("cancel, no line, against an enroll", "cancel, no line", "enroll, nobody in line"),
         ],
     ),
     "reserve": Benchmark(

@@ -44,22 +44,6 @@ ENROLLMENTS = "SELECT count(*) FROM fcfs.enrollment"
 ENROLL_SPREAD = Workload(
     STUDENT + SECTION + "SELECT * FROM fcfs.try_enroll(:student, :section);", rows=ENROLLMENTS
 )
-ENROLL_FIVE = Workload(
-    STUDENT
-    + r"\set section 5 * random(0, 999)"
-    + "\n"
-    + "\n".join(f"SELECT * FROM fcfs.try_enroll(:student, :section + {number});" for number in range(1, 6)),
-    rows=ENROLLMENTS,
-    each=5,
-)
-# One of the students who have five sections gets those that come next, at the same hours.
-CHANGE_FIVE = Workload(
-    r"\set student 2 * (permute(:i, 10000, 1) * :fresh / 10000) + 1" + "\n"
-    "SELECT o.* FROM fcfs.timetable t, fcfs.try_change_schedule(t.id, t.section_ids,"
-    " ARRAY(SELECT (section + 4) % 5000 + 1 FROM unnest(t.section_ids) section)) o WHERE t.id = :student;",
-    rows=ENROLLMENTS,
-    each=5,
-)
 
 
 def enroll_world(present, fresh, bare=False):
