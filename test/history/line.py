@@ -61,7 +61,8 @@ class Lines:
         kept = [call for call in self.checker.calls if self.checker.fate(call)]
         joins = [call for call in kept if is_join(call)]
         answered = {(call.id, *call.arguments[:2]) for call in joins if call.code == "OK" and call.status == "waitlisted"}
-        enrolled = {(call.id, call.arguments[0]) for call in kept if call.code == "OK" and call.operation in ("enroll", "swap_enrollment", "raw_enroll")}
+        enrolled = {(call.id, call.arguments[0]) for call in kept if call.code == "OK" and (
+            call.operation in ("enroll", "swap_enrollment", "raw_enroll") or is_join(call) and call.status == "enrolled")}
         lost = [call for call in joins if call.lost]
         # Their answers name no row: it is one of theirs if it arrived with them.
         changes = [call for call in kept if call.operation == "change_schedule" and call.code == "OK"]
