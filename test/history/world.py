@@ -42,6 +42,13 @@ POOLS = {
     "coupon": "SELECT id, strict_order, quota FROM fcfs.coupon WHERE code LIKE 'load%'",
 }
 
+# Answers that are no judgement of the rules: a wait was too long.
+TIMEOUTS = ("LOCK_TIMEOUT", "IDEMPOTENCY_KEY_IN_USE")
+TIMEOUT_STATE = "55P03"
+
+# How long a reservation of the load is held at least, in microseconds (plan.c).
+SHORTEST_HOLD = 150_000
+
 
 class Operation:
     """What a call does, as far as its arguments say. person: which of them that is. adds: the pools that it
@@ -116,6 +123,10 @@ OPERATIONS = {
 
 def operation_of(call):
     return OPERATIONS[call.became or call.operation]
+
+
+def is_function(call):
+    return not call.operation.startswith(("raw_", "set_", "expire_"))
 
 
 class Rule:
