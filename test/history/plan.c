@@ -1,8 +1,8 @@
 /*
  * plan.c
  *
- * The pools, the people and the operations of the load, and the choice among
- * them. Everything is chosen from the seed and the number of the connection,
+ * The operations of the load, and the choice among them, the pools and the
+ * people. Everything is chosen from the seed and the number of the connection,
  * never from an answer: the same seed makes the same sequence of calls in each
  * connection, whatever the server says and however fast it is.
  *
@@ -11,101 +11,14 @@
  * key: one is first, the other gets its answer, whether it comes later or at
  * the same moment. Now and then one of them asks for something else under it.
  *
- * A new function joins by a line in the table of operations; a new kind of pool
- * by a line in the table of kinds, and its definitions.
+ * A new function joins by a line in the table of operations.
  */
 #include <assert.h>
 #include <string.h>
 
 #include "plan.h"
 
-#define PEOPLE 24
 #define HOT_PEOPLE 5
-#define FIRST_PERSON 9001
-#define FIRST_POOL 101
-
-/* The pools ------------------------------------------------------------------- */
-
-typedef struct Kind
-{
-	const char *name;
-	int capacities[9]; /* of the pools FIRST_POOL, FIRST_POOL + 1, …; 0 ends them */
-	const char *setup;
-} Kind;
-
-/*
- * Few pools and few people, so that pools are sold out most of the time and
- * every rule about people is met. Capacities move around those given here.
- * What is the load's has a code that begins with "load".
- */
-static const Kind kinds[POOL_KINDS] = {
-	{"section",
-	 {8, 8, 6, 8, 3, 10, 5, 5},
-	 /* 101 and 102 are of one course; 101 and 103, and 104 and 105, overlap; 107 and 108 share
-	  * seats. Some of 104 are reserved for every third person. For 106 most have what they must
-	  * have taken before; 108 is taken with 104. Some are let pass over a rule. */
-	 "INSERT INTO fcfs.term (id, code, enroll_opens_at, enroll_closes_at, starts_on, ends_on,"
-	 " max_credits, min_credits) VALUES (901, 'load', '2000-01-01', '2100-01-01', '2099-02-02',"
-	 " '2099-05-01', 10, 2);"
-	 "INSERT INTO fcfs.course (id, code, credits)"
-	 " SELECT 900 + g, 'load ' || g, 2 + g % 3 FROM generate_series(1, 8) g;"
-	 "INSERT INTO fcfs.prerequisite (course_id, required_course_id, min_points, concurrent) VALUES"
-	 " (905, 908, 2, false), (907, 903, NULL, true);"
-	 "INSERT INTO fcfs.grade (student_id, course_id, term_id, points)"
-	 " SELECT id, 908, 901, id % 5 FROM fcfs.student WHERE id BETWEEN 9001 AND 9024;"
-	 "INSERT INTO fcfs.cross_list (id, code, capacity) VALUES (901, 'load', 7);"
-	 "INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, strict_order,"
-	 " waitlist_capacity, cross_list_id) VALUES"
-	 " (101, 901, 901, 'load A', 8, false, 4, NULL), (102, 901, 901, 'load B', 8, false, 0, NULL),"
-	 " (103, 901, 902, 'load A', 6, true, 2, NULL), (104, 901, 903, 'load A', 8, false, 3, NULL),"
-	 " (105, 901, 904, 'load A', 3, false, 5, NULL), (106, 901, 905, 'load A', 10, true, 0, NULL),"
-	 " (107, 901, 906, 'load A', 5, false, 2, 901), (108, 901, 907, 'load A', 5, false, 3, 901);"
-	 "INSERT INTO fcfs.meeting (section_id, weekday, starts_at, ends_at) VALUES"
-	 " (101, 1, '09:00', '10:30'), (102, 2, '09:00', '10:30'), (103, 1, '10:00', '11:00'),"
-	 " (104, 3, '09:00', '10:30'), (105, 3, '10:29', '12:00'), (106, 4, '09:00', '10:30'),"
-	 " (107, 5, '09:00', '10:30'), (108, 2, '12:00', '13:30');"
-	 "INSERT INTO fcfs.student_group (id, code) VALUES (901, 'load');"
-	 "INSERT INTO fcfs.student_group_member (student_id, student_group_id)"
-	 " SELECT id, 901 FROM fcfs.student WHERE id BETWEEN 9001 AND 9024 AND id % 3 = 0;"
-	 "INSERT INTO fcfs.reserved_seats (id, section_id, student_group_id, seats)"
-	 " VALUES (901, 104, 901, 3);"
-	 "INSERT INTO fcfs.permission_override (student_id, section_id, rule, granted_by, reason)"
-	 " SELECT person, section, rule, 'load', 'load' FROM (VALUES (9001, 105, 'capacity'),"
-	 " (9002, 103, 'conflict'), (9003, 106, 'credits'), (9005, 106, 'prerequisite'),"
-	 " (9006, 107, 'capacity'), (9007, 101, 'conflict'), (9008, 108, 'prerequisite'))"
-	 " o (person, section, rule);"},
-	{"item",
-	 {20, 12, 10},
-	 /* Two of an event with a limit for each customer, one of a shop. */
-	 "INSERT INTO fcfs.event (id, code, sale_opens_at, sale_closes_at, hold_for, max_per_customer)"
-	 " VALUES (901, 'load', '2000-01-01', '2100-01-01', '150 ms', 5);"
-	 "INSERT INTO fcfs.item (id, event_id, code, stock, strict_order) VALUES"
-	 " (101, 901, 'load 1', 20, false), (102, 901, 'load 2', 12, true), (103, NULL, 'load 3', 10, "
-	 "false);"},
-	{"coupon",
-	 {20, 12, 15, 6, 9},
-	 "INSERT INTO fcfs.coupon (id, code, quota, per_user_limit, strict_order, opens_at, closes_at)"
-	 " VALUES (101, 'load 1', 20, 1, false, '2000-01-01', '2100-01-01'),"
-	 " (102, 'load 2', 12, 2, false, '2000-01-01', '2100-01-01'),"
-	 " (103, 'load 3', 15, 1, true, '2000-01-01', '2100-01-01'),"
-	 " (104, 'load 4', 6, 3, false, '2000-01-01', '2100-01-01'),"
-	 /* It opens and closes while it is wanted. */
-	 " (105, 'load 5', 9, 1, false, now() + interval '1 s', now() + interval '4 s');"},
-};
-
-const char *const plan_setup_people = "INSERT INTO fcfs.student (id) SELECT generate_series(9001, "
-									  "9024)";
-
-/* What every log begins with. */
-const char *const plan_capacities =
-	"SELECT 'section', id, capacity - coalesce((SELECT sum(capacity) FROM fcfs.reserved_seats"
-	" WHERE section_id = s.id), 0) FROM fcfs.section s WHERE code LIKE 'load%'"
-	" UNION ALL SELECT 'line', id, waitlist_capacity FROM fcfs.section WHERE code LIKE 'load%'"
-	" UNION ALL SELECT 'reserved_seats', r.id, r.capacity FROM fcfs.reserved_seats r"
-	" JOIN fcfs.section s ON s.id = section_id WHERE s.code LIKE 'load%'"
-	" UNION ALL SELECT 'cross_list', id, capacity FROM fcfs.cross_list WHERE code LIKE 'load%'"
-	" UNION ALL SELECT 'item', id, stock FROM fcfs.item WHERE code LIKE 'load%'"
-	" UNION ALL SELECT 'coupon', id, quota FROM fcfs.coupon WHERE code LIKE 'load%' ORDER BY 1, 2";
 
 /* The operations --------------------------------------------------------------- */
 
@@ -227,16 +140,6 @@ seeded(uint64_t seed, uint64_t a, uint64_t b)
 	return next(&state);
 }
 
-static int
-pools_of(PoolKind kind)
-{
-	int count = 0;
-
-	while (kinds[kind].capacities[count] > 0)
-		count++;
-	return count;
-}
-
 /* One of a table, by weight; of the kinds wanted, and, if with_key, one that takes a key. */
 static const Operation *
 choose(uint64_t *random, const Operation *table, size_t size, unsigned wanted, bool with_key)
@@ -292,7 +195,7 @@ plan_pools(int64_t argument, int64_t *pools)
 static int64_t
 choose_argument(uint64_t *random, const Operation *operation, Argument what, int pool)
 {
-	int capacity = kinds[operation->kind].capacities[pool];
+	int capacity = pools_capacity(operation->kind, pool);
 
 	switch (what)
 	{
@@ -463,20 +366,8 @@ plan_profile(const char *name)
 		return ((1U << POOL_KINDS) - 1) | NAMED;
 	for (int kind = 0; kind < POOL_KINDS; kind++)
 	{
-		if (strcmp(name, kinds[kind].name) == 0)
+		if (strcmp(name, pools_name((PoolKind) kind)) == 0)
 			return 1U << kind;
 	}
 	return 0;
-}
-
-const char *
-plan_kind_name(PoolKind kind)
-{
-	return kinds[kind].name;
-}
-
-const char *
-plan_setup(PoolKind kind)
-{
-	return kinds[kind].setup;
 }

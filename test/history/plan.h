@@ -10,20 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pools.h"
+
 /* Where each pool kind's claims are noted, for calls that are about a claim. */
 #define SLOTS 32
 
 #define PLAN_ARGUMENTS 3
 #define PLAN_POOLS 3 /* in an array */
 #define PLAN_STEPS 24
-
-typedef enum PoolKind
-{
-	SECTION,
-	ITEM,
-	COUPON,
-	POOL_KINDS
-} PoolKind;
 
 typedef enum Argument
 {
@@ -90,10 +84,5 @@ extern void plan_administration(Planner *planner, Transaction *transaction);
 extern const Operation *plan_pass_on(void);
 extern unsigned plan_profile(const char *name);
 extern int plan_pools(int64_t argument, int64_t *pools);
-extern const char *plan_kind_name(PoolKind kind);
-extern const char *plan_setup(PoolKind kind);
-
-extern const char *const plan_setup_people;
-extern const char *const plan_capacities;
 
 #endif /* FCFS_PLAN_H */

@@ -46,7 +46,7 @@ POOLS = {
 TIMEOUTS = ("LOCK_TIMEOUT", "IDEMPOTENCY_KEY_IN_USE")
 TIMEOUT_STATE = "55P03"
 
-# How long a reservation of the load is held at least, in microseconds (plan.c).
+# How long a reservation of the load is held at least, in microseconds (pools.c).
 SHORTEST_HOLD = 150_000
 
 
