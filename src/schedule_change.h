@@ -22,6 +22,9 @@ typedef struct ScheduleChange
 	/* A seat is passed on: nothing is waited for, nobody is overtaken, and nobody
 	 * reads why it was refused. */
 	bool passing_on;
+	/* While it is: there was no seat of the cross list for this one, or for somebody
+	 * ahead of them. Who has one keeps it. */
+	bool list_full;
 } ScheduleChange;
 
 extern void schedule_change_init(ScheduleChange *change, Call *call, int64 student_id,

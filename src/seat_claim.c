@@ -180,6 +180,8 @@ take_shared_seat(SeatClaim *claim, ScheduleAdd *add)
 
 	if (!add->section->is_cross_listed || takes_over(&claim->change->timetable, add))
 		return REFUSAL_NONE;
+	if (claim->change->list_full)
+		return REFUSAL_COURSE_FULL;
 	refused = seat_line_look_shared(claim->change, add, &claim->for_line);
 	if (refused != REFUSAL_NONE || claim->for_line)
 		return refused != REFUSAL_NONE ? refused : REFUSAL_COURSE_FULL;
@@ -187,6 +189,7 @@ take_shared_seat(SeatClaim *claim, ScheduleAdd *add)
 	refused = take(claim, &cross_list_pool, entry, false);
 	if (refused == REFUSAL_NONE)
 		add->shared_seat = entry;
+	claim->change->list_full = claim->change->passing_on && refused == REFUSAL_COURSE_FULL;
 	return refused;
 }
 

@@ -117,7 +117,7 @@ is_idle(const ScheduleAdd *add)
  * that cannot be seated would keep the seats from everybody else. False if there is no
  * seat after all, and if the call is answered with why not. */
 static bool
-enroll_instead(ScheduleChange *change, const ScheduleAdd *add, Snapshot snapshot)
+enroll_instead(ScheduleChange *change, ScheduleAdd *add, Snapshot snapshot)
 {
 	if (!is_idle(add))
 		return false;
@@ -125,6 +125,7 @@ enroll_instead(ScheduleChange *change, const ScheduleAdd *add, Snapshot snapshot
 	if (!schedule_change_judge(change, snapshot) || !schedule_change_claim(change, snapshot))
 	{
 		change->lining_up = change->call->refused == REFUSAL_COURSE_FULL;
+		add->reserved_seats_id = 0; /* that seat is given back */
 		return false;
 	}
 	schedule_change_write(change, snapshot);

@@ -182,8 +182,10 @@ typedef struct Waiters
 static void
 note_waiter(Waiters *waiters, const TableRead *row)
 {
+	bool swaps_nothing;
 	bool isnull;
 
+	(void) table_read_value(row, ENROLLMENT_SWAP_SECTION_ID, &swaps_nothing);
 	if (waiters->count == waiters->room)
 	{
 		waiters->room *= 2;
@@ -193,7 +195,8 @@ note_waiter(Waiters *waiters, const TableRead *row)
 		.id = table_read_int64(row, ENROLLMENT_ID),
 		.student_id = table_read_int64(row, ENROLLMENT_STUDENT_ID),
 		.section_id = table_read_int64(row, ENROLLMENT_SECTION_ID),
-		.arrived_at = DatumGetTimestampTz(table_read_value(row, ENROLLMENT_ARRIVED_AT, &isnull))};
+		.arrived_at = DatumGetTimestampTz(table_read_value(row, ENROLLMENT_ARRIVED_AT, &isnull)),
+		.swaps = !swaps_nothing};
 }
 
 /* The first of one section: the index has them in order. Without it all are read. */

@@ -36,6 +36,7 @@ typedef struct Waiter
 	int64 student_id;
 	int64 section_id;
 	TimestampTz arrived_at;
+	bool swaps; /* gives up another section for the seat */
 } Waiter;
 
 extern bool line_pin(Line *line, int64 section_id);

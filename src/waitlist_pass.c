@@ -57,13 +57,14 @@ typedef enum TryResult
 {
 	TRY_SEATED,
 	TRY_BARRED, /* by a rule: the next may have the seat */
-	TRY_FULL,   /* there is no seat, and so none for who is behind them */
+	TRY_FULL,   /* the section has no seat, and so none for who is behind them */
 	TRY_LEFT    /* it may be theirs a moment later */
 } TryResult;
 
 typedef struct Try
 {
 	Waiter waiter;
+	bool list_full; /* as of the change */
 	TryResult result;
 	int64 given_up; /* a section that was given up for the seat, 0 if none */
 } Try;
@@ -74,6 +75,7 @@ typedef struct Passing
 	int64 section_id;
 	int most_seated;
 	int most_judged;
+	bool list_full; /* somebody has been told so */
 	int seated;
 	int given_up_count;
 	int64 given_up[MOST_SECTIONS]; /* sections */
@@ -113,6 +115,7 @@ seat(Try *try, const FoundEnrollment *place, Snapshot snapshot)
 	ScheduleAdd add;
 
 	set_up(&change, &call, try->waiter.student_id, place, &drop, &add, snapshot);
+	change.list_full = try->list_full;
 	if (schedule_change_pin(&change))
 	{
 		if (add.section->credits_vary)
@@ -128,9 +131,11 @@ seat(Try *try, const FoundEnrollment *place, Snapshot snapshot)
 			return true;
 		}
 	}
+	try->list_full = change.list_full;
 	try->result = is_passing(call.refused) ? TRY_LEFT : TRY_BARRED;
 	/* Of those that are reserved the next may have one. */
-	if (call.refused == REFUSAL_COURSE_FULL && add.section->reservation_count == 0)
+	if (call.refused == REFUSAL_COURSE_FULL && add.seat == NULL &&
+		add.section->reservation_count == 0)
 		try->result = TRY_FULL;
 	return false;
 }
@@ -217,11 +222,14 @@ judge_error(int64 section_id, int64 student_id, ErrorData *error)
 static TryResult
 try_one(Passing *passing, const Waiter *waiter)
 {
-	Try try = {.waiter = *waiter};
+	Try try = {.waiter = *waiter, .list_full = passing->list_full};
+	bool seated;
 	ErrorData *error = NULL;
 
 	CHECK_FOR_INTERRUPTS();
-	if (!subtransaction_run(try_waiter, &try, &error))
+	seated = subtransaction_run(try_waiter, &try, &error);
+	passing->list_full = try.list_full;
+	if (!seated)
 		return error ? judge_error(waiter->section_id, waiter->student_id, error) : try.result;
 	passing->seated++;
 	if (try.given_up != 0 && passing->given_up_count < MOST_SECTIONS)
@@ -265,6 +273,8 @@ pass_line(void *state)
 	{
 		if (result == TRY_SEATED && !line_may_move(&line))
 			break;
+		if (passing->list_full && !waiters[i].swaps)
+			continue;
 		result = try_one(passing, &waiters[i]);
 		TEST_POINT("tried");
 		if (result == TRY_FULL)
