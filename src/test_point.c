@@ -7,6 +7,7 @@
  *   NAME wait N     waits for the application's advisory lock N
  *   NAME error      raises an error
  *   NAME timeout    stays until the bound of the wait that it is in has run out
+ *   NAME stop       stops the process until somebody sends it SIGCONT
  *
  * and works once: the setting is empty afterwards. Points are in commit and
  * abort callbacks, too, so waiting neither allocates nor belongs to a
@@ -15,6 +16,8 @@
 #include "test_point.h"
 
 #ifdef USE_ASSERT_CHECKING
+
+#include <signal.h>
 
 #include "miscadmin.h"
 #include "storage/lock.h"
@@ -56,6 +59,8 @@ test_point(const char *name)
 	fcfs_test_point[0] = '\0';
 	if (strncmp(action, "wait ", 5) == 0)
 		wait_for_advisory_lock(atoi(action + 5));
+	else if (strcmp(action, "stop") == 0)
+		(void) raise(SIGSTOP);
 	else if (strcmp(action, "timeout") == 0)
 		while (!QueryCancelPending)
 			pg_usleep(1000);

@@ -46,6 +46,7 @@
 #include "utils/timestamp.h"
 
 #include "guc.h"
+#include "test_point.h"
 #include "worker.h"
 #include "worker_shmem.h"
 
@@ -319,6 +320,7 @@ sleep_until(TimestampTz then)
 {
 	long milliseconds = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), then);
 
+	TEST_POINT("asleep");
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					 Min(milliseconds, LOOK_MS), PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
@@ -353,6 +355,7 @@ fcfs_worker_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+	TEST_POINT("begins");
 	if (!worker_claim(DatumGetObjectId(arg), AGAIN_ENDED))
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
