@@ -25,6 +25,7 @@
 #include "operation.h"
 #include "pool.h"
 #include "table.h"
+#include "test_point.h"
 
 /* A call that arrives now. */
 static void
@@ -33,6 +34,7 @@ start_call(Call *call, const Operation *operation, const NullableDatum *argument
 	memset(call, 0, sizeof(*call));
 	call->operation = operation;
 	call->arrived_at = GetCurrentTimestamp();
+	TEST_TIME("arrived", &call->arrived_at);
 	call->context = CurrentMemoryContext;
 	argument_read(call, arguments, count);
 }

@@ -8,6 +8,7 @@
  *   NAME error      raises an error
  *   NAME timeout    stays until the bound of the wait that it is in has run out
  *   NAME stop       stops the process until somebody sends it SIGCONT
+ *   NAME at TIME    takes that for the time, at a TEST_TIME
  *
  * and works once: the setting is empty afterwards. Points are in commit and
  * abort callbacks, too, so waiting neither allocates nor belongs to a
@@ -22,6 +23,9 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
 
 #include "guc.h"
 
@@ -46,17 +50,27 @@ wait_for_advisory_lock(int number)
 	LockRelease(&tag, ShareLock, true);
 }
 
-void
-test_point(const char *name)
+/* Is something set for a point? What it is, once. */
+static bool
+reached(const char *name, char *action)
 {
 	size_t length = strlen(name);
-	char action[NAMEDATALEN];
 
 	if (fcfs_test_point == NULL || strncmp(fcfs_test_point, name, length) != 0 ||
 		fcfs_test_point[length] != ' ')
-		return;
-	strlcpy(action, fcfs_test_point + length + 1, sizeof(action));
+		return false;
+	strlcpy(action, fcfs_test_point + length + 1, NAMEDATALEN);
 	fcfs_test_point[0] = '\0';
+	return true;
+}
+
+void
+test_point(const char *name)
+{
+	char action[NAMEDATALEN];
+
+	if (!reached(name, action))
+		return;
 	if (strncmp(action, "wait ", 5) == 0)
 		wait_for_advisory_lock(atoi(action + 5));
 	else if (strcmp(action, "stop") == 0)
@@ -66,6 +80,19 @@ test_point(const char *name)
 			pg_usleep(1000);
 	else
 		elog(ERROR, "test point \"%s\"", name);
+}
+
+void
+test_time(const char *name, TimestampTz *time)
+{
+	char action[NAMEDATALEN];
+
+	if (!reached(name, action))
+		return;
+	Assert(strncmp(action, "at ", 3) == 0);
+	*time =
+		DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(action + 3),
+												ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 }
 
 #endif

@@ -10,11 +10,16 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+
 #ifdef USE_ASSERT_CHECKING
 extern void test_point(const char *name);
+extern void test_time(const char *name, TimestampTz *time);
 #define TEST_POINT(name) test_point(name)
+#define TEST_TIME(name, time) test_time(name, time)
 #else
 #define TEST_POINT(name) ((void) 0)
+#define TEST_TIME(name, time) ((void) 0)
 #endif
 
 #endif /* FCFS_TEST_POINT_H */
