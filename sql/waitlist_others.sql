@@ -167,6 +167,12 @@ ALTER TABLE fcfs.enrollment ENABLE ROW LEVEL SECURITY;
 CREATE POLICY not_22 ON fcfs.enrollment TO fcfs_test_line USING (true) WITH CHECK (student_id <> 22 OR status <> 'enrolled');
 SELECT test.both('cancel_enrollment(12, 30)'), test.line(30);
 DROP POLICY not_22 ON fcfs.enrollment;
+-- So is whose row is hidden; by themselves they are told.
+CREATE POLICY not_22 ON fcfs.enrollment TO fcfs_test_line USING (student_id NOT IN (22, 28));
+SELECT test.fill(32, 12, 22, 24), test.both('enroll(28, 33)');
+SELECT test.both('cancel_enrollment(12, 32)'), test.line(32);
+SELECT test.both('cancel_enrollment(28, 33)');
+DROP POLICY not_22 ON fcfs.enrollment;
 ALTER TABLE fcfs.enrollment DISABLE ROW LEVEL SECURITY;
 ALTER FUNCTION fcfs.cancel_enrollment(bigint, bigint, text) OWNER TO CURRENT_USER;
 ALTER FUNCTION fcfs.try_cancel_enrollment(bigint, bigint, text) OWNER TO CURRENT_USER;

@@ -13,6 +13,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/multirangetypes.h"
 #include "utils/numeric.h"
+#include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
 #include "plan_cache.h"
@@ -328,8 +329,22 @@ static CachedQuery find_as_it_was = {
 	NULL,
 	0};
 
-/* A query has changed the row, unless a trigger of others has suppressed that, or raw SQL
- * was there before it. */
+/* Is the row there as it was, for whoever may see it? */
+static bool
+is_unchanged(const FoundEnrollment *found, const char *status)
+{
+	Snapshot newest = table_newest();
+	TableRead read;
+	bool unchanged = table_read_by_id(&read, &enrollments, ENROLLMENT_BY_ID, found->id, newest) &&
+					 has_status(&read, status);
+
+	table_read_end(&read);
+	UnregisterSnapshot(newest);
+	return unchanged;
+}
+
+/* A query has changed the row, unless a trigger of others has suppressed that, a policy has
+ * hidden it, or raw SQL was there before. */
 static void
 must_have_changed(uint64 rows, const FoundEnrollment *found, const char *status, const char *what)
 {
@@ -339,6 +354,12 @@ must_have_changed(uint64 rows, const FoundEnrollment *found, const char *status,
 		return;
 	if (query_read(&find_as_it_was, values, NULL, 1) > 0)
 		query_wrote_one(rows, what);
+	if (is_unchanged(found, status))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("row-level security hides enrollment " INT64_FORMAT
+							   " from the owner of the function",
+							   found->id),
+						errhint("Functions of fcfs need all rows of its tables.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 			 errmsg("could not serialize access due to concurrent update of an enrollment")));
