@@ -102,6 +102,17 @@ SELECT test.said($$INSERT INTO fcfs.enrollment_wave (term_id, student_group_id, 
 SELECT test.said($$INSERT INTO fcfs.enrollment_wave (term_id, student_group_id, opens_at, closes_at) VALUES (1, NULL, '2021-01-01', '2021-02-01')$$);
 SELECT test.said($$INSERT INTO fcfs.enrollment_wave (term_id, student_group_id, opens_at, closes_at) VALUES (1, 3, '2021-02-01', '2021-02-01')$$);
 SELECT test.said($$INSERT INTO fcfs.enrollment_wave (term_id, student_group_id, opens_at, closes_at) VALUES (1, 99, '2021-02-01', '2021-02-02')$$);
+-- In one statement, by an UPDATE, and one that is moved over its own time.
+SELECT test.said($$INSERT INTO fcfs.enrollment_wave (term_id, student_group_id, opens_at, closes_at) VALUES (1, 4, '2020-01-01', '2020-02-01'), (1, 4, '2020-01-31', '2020-03-01')$$);
+SELECT test.said($$INSERT INTO fcfs.enrollment_wave (id, term_id, student_group_id, opens_at, closes_at) VALUES (90, 2, 4, '2020-01-01', '2020-02-01'), (91, 2, 4, '2020-02-01', '2020-03-01')$$);
+SELECT test.said($$UPDATE fcfs.enrollment_wave SET closes_at = '2020-02-02' WHERE id = 90$$);
+SELECT test.said($$UPDATE fcfs.enrollment_wave SET opens_at = '2020-02-05', closes_at = '2020-04-01', id = 92 WHERE id = 91$$);
+-- The same again may be passed over.
+SELECT test.said($$INSERT INTO fcfs.enrollment_wave (term_id, student_group_id, opens_at, closes_at) VALUES (2, 4, '2020-01-01', '2020-02-01') ON CONFLICT DO NOTHING$$);
+SELECT test.said($$INSERT INTO fcfs.enrollment_wave (id, term_id, student_group_id, opens_at, closes_at) VALUES (90, 2, 4, '2020-01-01', '2020-01-15') ON CONFLICT DO NOTHING$$);
+-- What is no wave at all is said before.
+SELECT test.said($$INSERT INTO fcfs.enrollment_wave (term_id, student_group_id, opens_at, closes_at) VALUES (2, 4, '2020-02-01', '2020-01-01')$$);
+SELECT test.said($$INSERT INTO fcfs.enrollment_wave (id, term_id, student_group_id, opens_at, closes_at) VALUES (93, 2, 4, NULL, '2020-01-15')$$);
 SELECT test.said('DELETE FROM fcfs.student_group WHERE id = 1');
 
 \i sql/include/finish.sql

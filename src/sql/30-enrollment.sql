@@ -336,6 +336,17 @@ CREATE TRIGGER prerequisite_written BEFORE INSERT OR UPDATE ON fcfs.prerequisite
 CREATE TRIGGER prerequisite_changed AFTER INSERT OR UPDATE ON fcfs.prerequisite
     FOR EACH ROW EXECUTE FUNCTION fcfs.prerequisite_changed();
 
+CREATE FUNCTION fcfs.wave_changed()
+RETURNS trigger
+LANGUAGE C SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'fcfs_wave_changed';
+COMMENT ON FUNCTION fcfs.wave_changed() IS
+    'Trigger: refuses waves of one group that overlap, and says which.';
+
+CREATE TRIGGER wave_changed BEFORE INSERT OR UPDATE ON fcfs.enrollment_wave
+    FOR EACH ROW EXECUTE FUNCTION fcfs.wave_changed();
+
 CREATE FUNCTION fcfs.definition_changed()
 RETURNS trigger
 LANGUAGE C SECURITY DEFINER

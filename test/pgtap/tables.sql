@@ -133,7 +133,7 @@ FROM (VALUES
     ('term', '{schedule_changed,definition_changed,ids_brought}'),
     ('course', '{definition_changed,ids_brought}'),
     ('prerequisite', '{definition_changed,prerequisite_written,prerequisite_changed}'),
-    ('enrollment_wave', '{definition_changed,ids_brought}'),
+    ('enrollment_wave', '{definition_changed,ids_brought,wave_changed}'),
     ('section', '{pool_changed,definition_changed,schedule_changed,ids_brought}'),
     ('reserved_seats', '{pool_changed,definition_changed,ids_brought}'),
     ('cross_list', '{pool_changed,ids_brought}'),
