@@ -13,6 +13,7 @@ each call that can have passed it on.
 """
 import bisect
 import collections
+import copy
 from history import COMMITTED, NEVER, Call, Transaction
 from world import OPERATIONS, Claim, overrides
 
@@ -56,48 +57,68 @@ class Lines:
     # Before claims are found ----------------------------------------------------------------
 
     def split(self):
-        """Of each row that was a place in line: the place, and the seat that it became."""
+        """Of each row that was a place in line, or may have been: the place, and the seat that it became."""
         seen = {number for _, _, numbers in self.looks for number in numbers}
         kept = [call for call in self.checker.calls if self.checker.fate(call)]
         joins = [call for call in kept if is_join(call)]
-        answered = {(call.id, *call.arguments[:2]) for call in joins if call.code == "OK" and call.status == "waitlisted"}
-        enrolled = {(call.id, call.arguments[0]) for call in kept if call.code == "OK" and (
+        places = {(call.id, *call.arguments[:2]) for call in joins if call.code == "OK" and call.status == "waitlisted"}
+        seats = {(call.id, call.arguments[0]) for call in kept if call.code == "OK" and (
             call.operation in ("enroll", "swap_enrollment", "raw_enroll") or is_join(call) and call.status == "enrolled")}
+        # Whoever joins may be seated at once; of a lost call nobody knows.
         lost = [call for call in joins if call.lost]
-        # Their answers name no row: it is one of theirs if it arrived with them.
-        changes = [call for call in kept if call.operation == "change_schedule" and call.code == "OK"]
-        self.enders = collections.defaultdict(list)
+        self.seated_at_once = [self.seated(call) for call in lost]
+        self.find_enders([call for call in kept if call.code in ("OK", "UNKNOWN")])
+        rows = [claim for _, claim in sorted(self.world.claims.items(), key=str) if claim.kind == "section"]
+        for claim in rows:
+            maybe = (claim.id, claim.person) not in seats and any(
+                call.arguments[:2] == (claim.person, claim.pool) and call.sent <= claim.arrived <= call.transaction.done for call in lost)
+            sure = claim.status == "waitlisted" or claim.id in seen or (claim.id, claim.person, claim.pool) in places
+            if sure or maybe:
+                self.split_one(claim, sure)
+        ids = {claim.id for claim in rows}
         for call in self.checker.calls:
-            operation = OPERATIONS[call.operation]
-            if operation.kind in ("section", "line") and operation.to and call.code in ("OK", "UNKNOWN") and self.checker.fate(call):
+            if is_join(call) and call.code == "OK":
+                place = call.status == "waitlisted"
+                if self.checker.fate(call) and call.id in ids:
+                    place = ("line", call.id) in self.world.claims
+                call.became = None if place else self.at_once(call)
+
+    @staticmethod
+    def at_once(call):
+        return "join_enrolled" if call.operation == "join_waitlist" else "join_swapped"
+
+    def seated(self, call):
+        """What a call that joins a line did if there was a seat."""
+        other = copy.copy(call)
+        other.became = self.at_once(call)
+        other.made, other.gave = {}, {}
+        return other
+
+    def find_enders(self, calls):
+        """By person and section, or by id: the calls that may have ended a place, or a seat."""
+        self.enders = collections.defaultdict(list)
+        for call in calls:
+            operation = OPERATIONS[self.at_once(call) if is_join(call) else call.operation]
+            if operation.kind in ("section", "line") and operation.to:
                 if operation.claim is not None:
                     self.enders["id", call.arguments[operation.claim]].append(call)
                 else:
                     for pool in operation.drops(call.arguments) if operation.drops else [call.arguments[operation.pool]]:
                         self.enders[call.arguments[operation.person], pool].append(call)
-        rows = {number for kind, number in self.world.claims if kind == "section"}
-        for (kind, number), claim in sorted(self.world.claims.items(), key=str):
-            if kind != "section":
-                continue
-            maybe = (number, claim.person) not in enrolled and any(
-                call.arguments[:2] == (claim.person, claim.pool) and call.sent <= claim.arrived <= call.transaction.done for call in lost
-            ) and not any(call.arguments[0] == claim.person and claim.pool in call.arguments[2]
-                          and any(since <= claim.arrived <= until for since, until in self.checker.moments(call)) for call in changes)
-            if claim.status == "waitlisted" or number in seen or (number, claim.person, claim.pool) in answered or maybe:
-                self.split_one(claim)
-        for call in self.checker.calls:
-            if is_join(call) and call.code == "OK":
-                place = call.status == "waitlisted"
-                if self.checker.fate(call) and call.id in rows:
-                    place = ("line", call.id) in self.world.claims
-                call.became = None if place else "join_enrolled" if len(call.arguments) == 2 else "join_swapped"
 
-    def split_one(self, claim):
+    def enders_of(self, claim):
+        return self.enders[claim.person, claim.pool] + self.enders["id", claim.id]
+
+    def ended_with(self, call, claim):
+        return any(since <= claim.ended <= until for since, until in self.checker.moments(call))
+
+    def split_one(self, claim, sure):
         place = Claim("line", claim.id, claim.person, claim.pool, 1, "waitlisted")
         place.arrived, place.swap = claim.arrived, claim.swap
         self.world.claims["line", claim.id] = place
+        place.unsure = not sure
         if claim.status != "waitlisted":
-            place.status = self.what_became(claim)
+            place.status = self.what_became(claim, place)
         if place.status != "seated":
             del self.world.claims["section", claim.id]
             place.ended = claim.ended
@@ -109,15 +130,25 @@ class Lines:
         transaction.sent = -NEVER
         claim.made_by(Promotion(self.checker.logs[-1], "promotion", place, transaction))
 
-    def what_became(self, claim):
-        """Was it left, or did it become a seat (that was given back in its turn)?"""
+    def what_became(self, claim, place):
+        """Was it left, or did it become a seat (that was given back in its turn)? If it may be either, it was perhaps a seat."""
         if claim.status == "enrolled":
             return "seated"
-        enders = [call for call in self.enders[claim.person, claim.pool] + self.enders["id", claim.id]
-                  if call.sent <= claim.ended <= min(call.answered, call.transaction.done) or call.id == claim.id and call.code == "OK"]
+        enders = self.enders_of(claim)
+        named = {call.operation for call in enders if call.code == "OK" and self.checker.fate(call) == COMMITTED and (
+            call.arguments[0] == claim.id if OPERATIONS[call.operation].claim is not None else
+            call.id == claim.id and call.operation in ("leave_waitlist", "cancel_enrollment"))}
+        if named:
+            return "left" if named == {"leave_waitlist"} else "seated"
+        enders = [call for call in enders if self.ended_with(call, claim)]
         left = [call for call in enders if call.operation == "leave_waitlist"]
-        sure = [call for call in left if call.id == claim.id and call.code == "OK"]
-        return "left" if sure or left and len(left) == len(enders) else "seated"
+        # A seat may also have been given up for another that was waited for.
+        if left and len(left) == len(enders) and not any(
+                other.swap == claim.pool for other in self.world.claims.values() if other.person == claim.person):
+            return "left"
+        if left:
+            place.unsure, place.ended = True, claim.ended
+        return "seated"
 
     # Between finding who made a claim and who ended it ----------------------------------------
 
@@ -139,7 +170,7 @@ class Lines:
             if seen[place.id]:
                 i = bisect.bisect_right(starts, seen[place.id][-1])
             until = self.looks[i][1] if i < len(self.looks) and (sure <= starts[i] or seen[place.id]) else NEVER
-            until = min([until, *(call.transaction.done for call in self.enders[place.person, place.pool] + self.enders["id", place.id]
+            until = min([until, *(call.transaction.done for call in self.enders_of(place)
                                   if call.code == "OK" and self.checker.fate(call) == COMMITTED and call.operation != "leave_waitlist"
                                   and place.id == (call.id if OPERATIONS[call.operation].claim is None else call.arguments[0]))])
             self.bound(place, since, until)
@@ -152,7 +183,7 @@ class Lines:
         if place.passed_by and not self.world.worker:
             since = max(since, min(call.transaction.sent for call in place.passed_by))
             until = min(until, max(call.transaction.done for call in place.passed_by))
-        elif not self.world.worker and self.checker.only_before is None:
+        elif not self.world.worker and not place.unsure and self.checker.only_before is None:
             self.checker.finding(f"{place}: it became a seat, and nobody was passing on any", promotion)
         promotion.transaction.sent = since
         promotion.transaction.done = promotion.answered = until
@@ -172,11 +203,12 @@ class Lines:
         given = Promotion(promotion.log, "promotion_gives_up", place, transaction)
         given.sent, given.answered, given.arguments = promotion.sent, promotion.answered, (place.person, place.swap)
         for claim in self.checker.by_person["section", place.person, place.swap]:
-            if claim.there and claim.over and promotion.sent <= claim.ended <= promotion.answered and not any(
-                    call.code == "OK" and any(since <= claim.ended <= until for since, until in self.checker.moments(call))
-                    for call in self.enders[place.person, place.swap] + self.enders["id", claim.id]):
+            if claim.there and claim.over and promotion.sent <= claim.ended <= promotion.answered:
+                enders = [call for call in self.enders_of(claim) if self.ended_with(call, claim) and not (is_join(call) and call.code == "OK" and not call.became)]
+                if any(call.code == "OK" for call in enders):
+                    continue
                 # Two places may have been to give up the same, and only the first had to.
-                claim.unsure_end |= any(move.operation == given.operation for move in claim.moves)
+                claim.unsure_end |= bool(enders) or any(move.operation == given.operation for move in claim.moves)
                 claim.moves.append(given)
                 promotion.arguments = (place.person, place.pool, place.swap)
 
@@ -195,12 +227,13 @@ class Lines:
 
     def judge(self):
         for place in self.promoted:
-            self.judge_promotion(place)
-            self.judge_order(place)
+            if not place.unsure:
+                self.judge_promotion(place)
+                self.judge_order(place)
         for call in self.checker.calls:     # those who joined and were seated at once
             if is_join(call) and call.became and call.code == "OK" and not call.replayed and self.checker.fate(call) == COMMITTED:
-                seat = call.made[call.arguments[1]]
-                if seat.there and not self.checker.may_be_replay(call):
+                seat = call.made.get(call.arguments[1])
+                if seat and seat.there and not self.checker.may_be_replay(call):
                     seat.seat, seat.passed_by = seat, [call]
                     self.judge_order(seat)
         self.judge_last_pass()

@@ -1,32 +1,49 @@
 """The tables against what was acknowledged: which call made each claim, and which gave it back."""
 import collections
 from history import COMMITTED, NEVER, UNKNOWN
-from line import passes_on
+from line import is_join, passes_on
 from world import KINDS, Claim, operation_of
+
+
+def unmatched(wanted):
+    """One for each, and nothing for two: those that remain without. wanted: each → what it may have."""
+    matched = {}
+
+    def match(one, tried):
+        for it in wanted[one]:
+            if it not in tried:
+                tried.add(it)
+                if it not in matched or match(matched[it], tried):
+                    matched[it] = one
+                    return True
+        return False
+    return [one for one in wanted if not match(one, set())]
 
 
 class Makers:
     def find_makers(self):
         """Every acknowledged claim is there, once, as it was answered; and no other."""
-        unknown = collections.defaultdict(list)
         answered = collections.defaultdict(list)
-        unnamed = collections.defaultdict(list)
+        others = collections.defaultdict(list)      # calls that may have made something, and cannot say which it is
         for call in self.calls:
             operation = operation_of(call)
             for pool, units in operation.adds(call.arguments) if operation.takes else ():
                 what = (operation.kind, call.arguments[operation.person], pool, units)
-                if call.lost:
-                    if self.fate(call) and not operation.bad(call.arguments):
-                        unknown[what].append(call)
-                elif call.code == "OK" and operation.id_is == "claim":
+                if call.code == "OK" and operation.id_is == "claim":
                     answered[operation.kind, call.id].append((call, *what[1:]))
-                elif call.code == "OK":
-                    unnamed[what].append(call)
+                elif call.code == "OK" or call.lost and self.fate(call) and not operation.bad(call.arguments):
+                    others[self.row(what)].append(call)
         for (kind, number), makers in answered.items():
             self.find_claim(kind, number, makers)
-        for what, makers in unnamed.items():
-            self.find_unnamed(what, makers)
-        self.find_unknown_makers(unknown)
+        told = {self.scope(call) for call in self.calls if call.key and self.fate(call) == COMMITTED
+                and self.is_kept_answer(call) and operation_of(call).takes}
+        rows = collections.defaultdict(list)
+        for claim in self.world.claims.values():
+            if not any(map(self.fate, claim.makers)):
+                rows[self.row(claim.what)].append(claim)
+        for what in {**others, **rows}:
+            # What was stored under a key was done once, by whoever was the first to ask.
+            self.find_unnamed(what, rows[what], [call for call in others[what] if not call.lost or self.scope(call) not in told])
 
     def find_claim(self, kind, number, makers):
         """The claim of calls that were answered with one id. An id that a transaction drew and lost may be
@@ -61,75 +78,57 @@ class Makers:
                       and other.sent < call.answered and other.arguments == call.arguments and (other.lost or other.code == "OK")]
         return [(other.sent, min(other.answered, other.transaction.done)) for other in asked]
 
-    def find_unnamed(self, what, makers):
-        """The claims of calls whose answers have no ids of theirs: those that arrived with them. Where several
-        may be meant, nothing is concluded that does not hold for each."""
-        rows = [claim for claim in self.world.claims.values() if claim.what == what and not any(map(self.fate, claim.makers))]
-        wanted = {}
-        for call in makers:
-            moments = self.moments(call)
-            fitting = [claim for claim in rows if any(since <= claim.arrived <= until for since, until in moments)]
-            for claim in fitting:
-                if self.fate(call):
-                    claim.made_by(call)
-            if fitting:
-                call.made[what[2]] = fitting[0]
-            elif self.fate(call) != COMMITTED:
-                undone = Claim(what[0], None, *what[1:])
+    def find_unnamed(self, what, rows, calls):
+        """The claims of calls that cannot say which is theirs, since their answers name none, or are lost: one
+        that arrived with them. Where it may be that of several, nothing is concluded that does not hold for each."""
+        fitting = {}                # what was asked for once, by a call or under a key → its calls, and the rows that may be theirs
+        for call in calls:
+            asked, may_be = fitting.setdefault(self.scope(call) or call, ([], []))
+            asked.append(call)
+            moments = [(call.sent, call.transaction.done)] if call.lost else self.moments(call)
+            mine = [claim for claim in rows if any(since <= claim.arrived <= until for since, until in moments)
+                    and (is_join(call) or claim.kind != "line" or claim.unsure)]
+            may_be += (claim for claim in mine if self.fate(call) and claim not in may_be)
+            if mine and not call.lost and (call.key or self.fate(call)):
+                call.made[what[2]] = mine[0].seat or mine[0]
+            elif not call.lost and self.fate(call) != COMMITTED:
+                undone = Claim(operation_of(call).kind, None, *what[1:])
                 undone.made_by(call)
-                self.claims[what[0], None, call, what[2]] = undone
-            if self.fate(call) == COMMITTED:
-                wanted[call.key or call] = (call, fitting)
-        for claim in rows:
-            claim.unsure_maker = len({call.key or call for call in claim.makers}) > 1
-        matched = {}                # claim → one that wants it
+                self.claims[undone.kind, None, call, undone.pool] = undone
+        sure = {one: may_be for one, (asked, may_be) in fitting.items() if any(self.fate(call) == COMMITTED for call in asked)}
+        for one in unmatched(sure):
+            self.finding(f"{what[0]} {what[2]} of {what[1]}: there is no such claim that arrived then", *fitting[one][0])
+        makers = {claim: [one for one, (_, may_be) in fitting.items() if claim in may_be] for claim in rows}
+        for claim in unmatched(makers):
+            self.finding(f"{claim}, is there, and no call that may have been committed made it", *claim.makers)
+        for claim, ones in makers.items():
+            ones = [one for one in ones if sure.get(one) == [claim]][:1] or ones
+            claim.unsure_maker = len(ones) > 1
+            for call in (call for one in ones for call in fitting[one][0] if self.fate(call)):
+                claim.makers.append(call)
+                if call.code == "OK":
+                    call.made[what[2]] = claim.seat or claim
 
-        def match(one, tried):
-            for claim in wanted[one][1]:
-                if claim not in tried:
-                    tried.add(claim)
-                    if claim not in matched or match(matched[claim], tried):
-                        matched[claim] = one
-                        return True
-            return False
-        for one, (call, _) in wanted.items():
-            if not match(one, set()):
-                self.finding(f"{what[0]} {what[2]} of {what[1]}: there is no such claim that arrived then", call)
+    @staticmethod
+    def row(what):
+        """Places in line are rows of those tables that the seats are in."""
+        kind, *others = what
+        return ("section" if kind == "line" else kind, *others)
 
     def claim(self, kind, number, call):
         """The claim of that id, for that call: perhaps one that its own transaction has made and undone."""
         return self.claims.get((kind, number, call.transaction)) or self.claims.get((kind, number))
 
-    def find_unknown_makers(self, unknown):
-        """What is in the tables, and was answered to nobody who knows of a commit, is of a call
-        whose client heard nothing; of those with one key at most one made anything."""
-        used = {(self.scope(call), None) for call in self.calls if call.key and self.fate(call) == COMMITTED
-                and self.is_kept_answer(call) and operation_of(call).takes}
-        for claim in sorted(self.world.claims.values(), key=lambda claim: claim.arrived):
-            if any(self.fate(call) for call in claim.makers):
-                continue
-            candidates = unknown[claim.what]
-            fitting = [call for call in candidates if call.sent <= claim.arrived <= call.transaction.done
-                       and not used & {(self.scope(call), None), (self.scope(call), claim.pool)}]
-            if not fitting:
-                self.finding(f"{claim}, is there, and no call that may have been committed made it", *claim.makers)
-                continue
-            call = min(fitting, key=lambda call: call.transaction.done)
-            candidates.remove(call)
-            if call.key:
-                used.add((self.scope(call), claim.pool))
-            claim.made_by(call)
-
     def scope(self, call):
-        """What a key is one of: a function's and a person's."""
-        return call.operation, self.person_of(operation_of(call), call), call.key
+        """What a key is one of: a function's and a person's. None without a key."""
+        return call.key and (call.operation, self.person_of(operation_of(call), call), call.key)
 
     def judge_whole(self):
         """A call that makes several claims makes all of them: they arrived at one moment."""
         arrived = {(claim.what, claim.arrived) for claim in self.world.claims.values()}
         for claim in self.world.claims.values():
             makers = [call for call in claim.makers if self.fate(call)]
-            if len(makers) != 1 or makers[0].lost:      # of what was lost it is a guess who made it
+            if len(makers) != 1 or makers[0].lost:
                 continue
             operation = operation_of(makers[0])
             if makers[0].operation == "promotion":
@@ -139,7 +138,7 @@ class Makers:
                     self.finding(f"{claim}: it came without that of {pool}", *makers)
 
     def find_moves(self):
-        for call in self.calls:
+        for call in [*self.calls, *self.lines.seated_at_once]:
             operation = operation_of(call)
             if operation.to is None or call.code not in ("OK", "UNKNOWN") or operation.bad(call.arguments):
                 continue

@@ -79,7 +79,7 @@ class Moments:
             if claim.there:
                 limit.possible.add(claim.possible_since, possible_until + 1, units)
             # Policies are for functions: what raw SQL has taken may exceed them, and so may what was let pass over a rule.
-            if (not rule.policy or any(is_function(call) for call in claim.makers)) and not claim.passes_over(rule, self.world.facts):
+            if (not rule.policy or claim.makers and all(is_function(call) for call in claim.makers)) and not claim.passes_over(rule, self.world.facts):
                 for since, until in self.surely(claim):
                     limit.promised.add(since, until, units)
             for since, until in self.surely(claim):
@@ -121,8 +121,10 @@ class Moments:
         enders = [call for call in claim.moves if operation_of(call).to in KINDS[claim.kind]["over"]]
         claim.over_since = claim.possible_until = claim.untouched_until = NEVER
         claim.touched = []          # from when until when somebody who rolled back was giving it back
+        kept = [call for call in enders if claim.over and claim.status != "expired" and self.fate(call)
+                and (not call.lost or call.sent <= claim.ended <= call.transaction.done)]
         for call in enders:
-            if claim.over and claim.status != "expired" and self.fate(call):
+            if call in kept:
                 claim.untouched_until = min(claim.untouched_until, call.sent)
                 claim.over_since = min(claim.over_since, call.transaction.sent)
             else:
@@ -131,7 +133,6 @@ class Moments:
             claim.over_since = claim.ended
             claim.possible_until = self.reaped_by(claim)
         elif claim.over:
-            kept = [call for call in enders if self.fate(call)]
             claim.possible_until = first_of(call.transaction.done for call in kept if self.fate(call) == COMMITTED)
             if claim.possible_until == NEVER or claim.unsure_end:
                 claim.possible_until = max((call.transaction.done for call in kept), default=NEVER)

@@ -29,12 +29,11 @@ static const Operation operations[] = {
 	{.kind = SECTION, .weight = 8, .name = "swap_enrollment",
 	 .arguments = {PERSON, OTHER_POOL, POOL}, .makes = true},
 	{.kind = SECTION, .weight = 6, .name = "change_schedule",
-	 .arguments = {PERSON, POOLS, POOLS}, .unnamed = true},
+	 .arguments = {PERSON, POOLS, POOLS}},
 	{.kind = SECTION, .weight = 8, .name = "join_waitlist", .arguments = {PERSON, POOL},
-	 .makes = true, .says_status = true, .unnamed = true},
+	 .makes = true, .says_status = true},
 	{.kind = SECTION, .weight = 3, .name = "join_waitlist_to_swap", .function = "join_waitlist",
-	 .arguments = {PERSON, POOL, OTHER_POOL}, .optional = "swap_from_section_id", .makes = true, .says_status = true,
-	 .unnamed = true},
+	 .arguments = {PERSON, POOL, OTHER_POOL}, .optional = "swap_from_section_id", .makes = true, .says_status = true},
 	{.kind = SECTION, .weight = 3, .name = "leave_waitlist", .arguments = {PERSON, POOL}},
 	{.kind = SECTION, .weight = 2, .name = "waitlist_position", .arguments = {PERSON, POOL},
 	 .sql = "SELECT 'OK', fcfs.waitlist_position($1, $2)"},
@@ -94,9 +93,6 @@ static const Operation releases[] = {{.name = "release", .sql = "RELEASE s1"},
 
 #define LEVELS 2
 
-/* Beside the bits of the kinds: only operations whose rows can be told. */
-#define NAMED (1U << POOL_KINDS)
-
 /* Choosing ------------------------------------------------------------------------ */
 
 /* splitmix64: small, and the same everywhere. */
@@ -147,8 +143,7 @@ choose(uint64_t *random, const Operation *table, size_t size, unsigned wanted, b
 	int total = 0;
 	int chosen;
 
-#define POSSIBLE(o) \
-	((wanted & (1U << (o)->kind)) && !(with_key && (o)->sql) && !((wanted & NAMED) && (o)->unnamed))
+#define POSSIBLE(o) ((wanted & (1U << (o)->kind)) && !(with_key && (o)->sql))
 	for (size_t i = 0; i < size; i++)
 		total += POSSIBLE(&table[i]) ? table[i].weight : 0;
 	chosen = below(random, total);
@@ -356,14 +351,12 @@ plan_init(Planner *planner, uint64_t seed, int connection, unsigned wanted)
 	planner->keys = 0;
 }
 
-/* What a profile is about: all kinds, the one that it names, or what is named. 0: nothing. */
+/* What a profile is about: all kinds, or the one that it names. 0: nothing. */
 unsigned
 plan_profile(const char *name)
 {
 	if (strcmp(name, "all") == 0)
 		return (1U << POOL_KINDS) - 1;
-	if (strcmp(name, "named") == 0)
-		return ((1U << POOL_KINDS) - 1) | NAMED;
 	for (int kind = 0; kind < POOL_KINDS; kind++)
 	{
 		if (strcmp(name, pools_name((PoolKind) kind)) == 0)

@@ -44,7 +44,6 @@ typedef struct Operation
 	int weight;
 	bool makes;       /* its answer is the id of a claim, to be noted in a slot */
 	bool says_status; /* it may have made claims of two kinds */
-	bool unnamed;     /* once its answer is lost, its rows cannot be told from those of others */
 	bool ends;        /* makes sense in a block that has failed */
 } Operation;
 

@@ -273,6 +273,7 @@ class Claim:
         self.makers = []            # calls that were answered with it
         self.moves = []             # calls that gave it another status, or may have
         self.unsure_maker = self.unsure_end = False     # not all of them did
+        self.unsure = False         # of a place in line: it may never have been one, or never have become a seat
 
     @classmethod
     def from_row(cls, kind, values):

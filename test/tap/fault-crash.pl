@@ -40,8 +40,7 @@ sub stop_at_once
 sub under_load
 {
 	my ($fault, $times, $cause) = @_;
-	# Answers are lost: what a call did must be told by the rows.
-	my $load = start_load($node, connections => 8, seed => int rand 1_000_000, profile => 'named');
+	my $load = start_load($node, connections => 8, seed => int rand 1_000_000);
 	for my $round (1 .. $times)
 	{
 		load_goes_on($load, "$fault $round") or last;

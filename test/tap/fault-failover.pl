@@ -19,8 +19,7 @@ $primary->reload;
 $primary->poll_query_until('postgres', "SELECT sync_state = 'sync' FROM pg_stat_replication") or die "the standby is not synchronous\n";
 
 my $either = sprintf 'host=%s,%s port=%s,%s dbname=postgres target_session_attrs=read-write', map { ($primary->$_, $standby->$_) } qw(host port);
-# Answers are lost: what a call did must be told by the rows.
-my $load = start_load($primary, dbname => $either, connections => 4, profile => 'named');
+my $load = start_load($primary, dbname => $either, connections => 4);
 wait_for_claims($primary, 30);
 
 #

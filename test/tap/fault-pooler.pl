@@ -24,8 +24,7 @@ END
 my $pooler = start_pooler($node, default_pool_size => SESSIONS, max_client_conn => 2 * CLIENTS, server_login_retry => 1);
 my $proxy = start_proxy($pooler->{host}, $pooler->{port}, 30);
 
-# What a call did whose answer was lost must be told by the rows, since nothing else tells it.
-my $load = start_load($node, connections => CLIENTS, seed => $seed, profile => 'named',
+my $load = start_load($node, connections => CLIENTS, seed => $seed,
 	dbname => $pooler->{conninfo} =~ s/host=\S+/host=$proxy->{host}/r);
 load_goes_on($load, 'all clients are there');
 my $most = 0;

@@ -49,13 +49,11 @@ sub among_hoarders
 
 my $lock_timeout;    # the shortest so far, if not the load's own
 
-# A fault for some time in one load. Where answers are lost, what a call did must be told
-# by the rows, since nothing else tells it.
+# A fault for some time in one load.
 sub under_load
 {
 	my ($fault, $cause, %option) = @_;
-	my $profile = $fault =~ /^cancel / ? 'all' : 'named';
-	my $load = start_load($node, connections => 10, seed => int rand 1_000_000, profile => $profile, %option);
+	my $load = start_load($node, connections => 10, seed => int rand 1_000_000, %option);
 	load_goes_on($load, "before $fault");
 	$cause->($load);
 	load_goes_on($load, $fault);
