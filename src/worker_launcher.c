@@ -173,10 +173,12 @@ read_databases(void)
 	StartTransactionCommand();
 	(void) GetTransactionSnapshot();
 	table = table_open(DatabaseRelationId, AccessShareLock);
+	HOLD_INTERRUPTS(); /* it ends in its sleep, without a word in the log */
 	scan = table_beginscan_catalog(table, 0, NULL);
 	while ((row = heap_getnext(scan, ForwardScanDirection)) != NULL)
 		note_database((Form_pg_database) GETSTRUCT(row));
 	table_endscan(scan);
+	RESUME_INTERRUPTS();
 	table_close(table, AccessShareLock);
 	CommitTransactionCommand();
 }

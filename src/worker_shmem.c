@@ -138,7 +138,8 @@ give_entry_back(int code, Datum arg)
 	ConditionVariableBroadcast(&shared->ended);
 }
 
-/* An entry for the worker of a database: its last one, or any that is free. */
+/* An entry for the worker of a database: its last one, one that nobody has had, or any
+ * that is free: of it the launcher may not yet have read when to come again. */
 static WorkerEntry *
 entry_for(Oid database)
 {
@@ -146,12 +147,13 @@ entry_for(Oid database)
 
 	if (entry)
 		return entry->pid == 0 ? entry : NULL;
-	for (int i = 0; i < max_worker_processes; i++)
+	entry = entry_of(InvalidOid);
+	for (int i = 0; entry == NULL && i < max_worker_processes; i++)
 	{
 		if (shared->entries[i].pid == 0)
-			return &shared->entries[i];
+			entry = &shared->entries[i];
 	}
-	return NULL;
+	return entry;
 }
 
 /*

@@ -16,7 +16,7 @@ use Time::HiRes qw(usleep);
 our @EXPORT = qw(new_server world open_coupon start_pgbench acknowledged start_load stop_load history_holds
   load_goes_on logged start_proxy stop_proxy start_pooler
   claims wait_for_claims goes_on nothing_left kill_all_of sqlstate documented session ask answer
-  wait_until_blocked state_of worker_comes worker_goes worker_of is_stopped stop_asleep go_on in_log preloaded memory_of stays_flat ALWAYS);
+  wait_until_blocked state_of worker_comes worker_goes worker_of stopped_of stop_asleep go_on in_log preloaded memory_of stays_flat ALWAYS);
 
 my @poolers;
 
@@ -438,26 +438,29 @@ sub worker_goes
 	return;
 }
 
-# Is a process stopped by SIGSTOP?
-sub is_stopped
+# Waits until so many of the server's processes are stopped; returns which.
+sub stopped_of
 {
-	my ($pid) = @_;
-	return -r "/proc/$pid/stat" && slurp_file("/proc/$pid/stat") =~ /\) T /;
-}
-
-# Stops a worker, the only one of the server, where it is about to fall asleep. So what it
-# is seen to hold it holds while it sleeps.
-sub stop_asleep
-{
-	my ($node, $worker) = @_;
-	$node->safe_psql('postgres', $_) for "ALTER SYSTEM SET fcfs.test_point = 'asleep stop'", 'SELECT pg_reload_conf()';
+	my ($node, $wanted) = @_;
+	my @stopped;
 	for (1 .. 50 * $PostgreSQL::Test::Utils::timeout_default)
 	{
-		last if is_stopped($worker);
+		@stopped = grep { /^\d+ \(.*\) T $node->{_pid} /s } map { -r $_ ? eval { slurp_file($_) } // () : () } glob '/proc/[0-9]*/stat';
+		last if @stopped == $wanted;
 		usleep 20_000;
 	}
+	@stopped == $wanted or die @stopped . " processes are stopped and not $wanted\n";
+	return map { /^(\d+)/ } @stopped;
+}
+
+# Stops the only worker of a server where it is about to fall asleep. So what it is seen
+# to hold it holds while it sleeps.
+sub stop_asleep
+{
+	my ($node) = @_;
+	$node->safe_psql('postgres', $_) for "ALTER SYSTEM SET fcfs.test_point = 'asleep stop'", 'SELECT pg_reload_conf()';
+	stopped_of($node, 1);
 	$node->safe_psql('postgres', $_) for 'ALTER SYSTEM RESET fcfs.test_point', 'SELECT pg_reload_conf()';
-	die "worker $worker does not sleep\n" unless is_stopped($worker);
 	return;
 }
 

@@ -67,7 +67,7 @@ for (1 .. 3)
 {
 	overdue_holds(1);
 	becomes_true($none_overdue, 'it works');
-	stop_asleep($node, $worker);
+	stop_asleep($node);
 	is($node->safe_psql('postgres', $idle), 'idle|t', 'it has no transaction and no snapshot while it sleeps');
 	is($node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE pid = $worker"), 0, '... and no lock');
 	go_on($worker);
@@ -236,7 +236,7 @@ switch('on', 'after the load');
 # For ever: the worker does not grow.
 my $memory = sub {
 	my $looks = in_log($node, qr/Grand total: /);
-	stop_asleep($node, $worker);
+	stop_asleep($node);
 	$node->safe_psql('postgres', "SELECT pg_log_backend_memory_contexts($worker)");
 	go_on($worker);
 	in_log($node, qr/Grand total: /, $looks + 1);

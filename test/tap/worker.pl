@@ -7,6 +7,7 @@ use warnings;
 use Fcfs;
 use PostgreSQL::Test::Cluster;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my $on = "fcfs.worker = on\nfcfs.worker_interval = '50ms'\nlog_min_messages = debug1\nmax_worker_processes = 12\nrestart_after_crash = on\n";
 
@@ -91,6 +92,28 @@ is($node->safe_psql('postgres', "SELECT status FROM fcfs.reservation WHERE id = 
 set_and_reload($node, 'fcfs.database = postgres');
 worker_goes($node, 'second', 'fcfs.database names another');
 worker_comes($node, 'postgres', 'fcfs.database names it');
+
+# Two that are started at the same moment, since nobody knows of the first any more.
+my $launcher = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_fcfs launcher'";
+set_and_reload($node, 'fcfs.worker = off');
+worker_goes($node, 'postgres', 'fcfs.worker = off');
+set_and_reload($node, $_) for "fcfs.test_point = 'begins stop'", 'fcfs.worker = on';
+stopped_of($node, 1);
+$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM ($launcher) l");
+my @two = stopped_of($node, 2);
+set_and_reload($node, "fcfs.test_point = ''");
+go_on(@two);
+my (@left, $here);
+do
+{
+	usleep 20_000;
+	@left = grep { kill 0 => $_ } @two;
+	$here = $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_fcfs worker' AND state IS NOT NULL AND pid IN (" . join(', ', @two) . ')');
+} until $here >= @left;
+is(scalar(@left), 1, 'two that begin at the same moment: one of them ends');
+is(worker_of($node, 'postgres'), "@left", '... and the other is the worker');
+does_its_duty($node, 'postgres', 'two that begin at the same moment');
+
 set_and_reload($node, "fcfs.database = ''");
 worker_comes($node, $_, 'fcfs.database is empty') for qw(postgres second);
 ok($node->poll_query_until('postgres', "SELECT status = 'expired' FROM fcfs.reservation WHERE id = $hold"), 'what was to be done is done then');
@@ -98,6 +121,10 @@ ok($node->poll_query_until('postgres', "SELECT status = 'expired' FROM fcfs.rese
 #
 # Ended
 #
+
+# By the launcher, as often as it has reason to.
+my $plain_looked_at = qr/ registering background worker "pg_fcfs worker for plain"/;
+in_log($node, $plain_looked_at, 2);
 
 my $worker = worker_of($node, 'postgres');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($worker)");
@@ -107,7 +134,6 @@ $node->safe_psql('postgres', "SELECT pg_cancel_backend($worker)");
 does_its_duty($node, 'postgres', 'after pg_cancel_backend()');
 is(worker_of($node, 'postgres'), $worker, 'pg_cancel_backend(): it goes on');
 
-my $launcher = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_fcfs launcher'";
 my $old_launcher = $node->safe_psql('postgres', $launcher);
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($old_launcher)");
 ok($node->poll_query_until('postgres', "SELECT count(*) = 1 AND min(pid) <> $old_launcher FROM ($launcher) l"), 'the launcher is terminated: another one comes');
@@ -115,11 +141,13 @@ is(worker_of($node, 'postgres'), $worker, 'the workers of the old one stay');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($worker)");
 $worker = worker_comes($node, 'postgres', 'under the new launcher', $worker);
 
+in_log($node, $plain_looked_at, 3);
 my $starts = in_log($node, qr/database system is ready to accept connections/);
 kill KILL => $worker;
 cmp_ok(in_log($node, qr/database system is ready to accept connections/, $starts + 1), '>', $starts, 'SIGKILL: the server comes back');
 worker_comes($node, $_, 'after SIGKILL', $worker) for qw(postgres second);
 does_its_duty($node, 'postgres', 'after SIGKILL');
+in_log($node, $plain_looked_at, 4);
 
 $node->restart;
 worker_comes($node, $_, 'after a restart') for qw(postgres second);
@@ -185,7 +213,7 @@ does_its_duty($node, 'postgres', 'DROP EXTENSION and CREATE EXTENSION ten times'
 $session->quit;
 is(in_log($node, qr/ERROR:  deadlock detected|ERROR:  cache lookup failed/), 0, 'nobody met anybody crosswise');
 # After CREATE DATABASE, when fcfs.database let it again, and by each of three launchers.
-is(in_log($node, qr/ registering background worker "pg_fcfs worker for plain"/), 5, 'a database without the extension is hardly looked at');
+is(in_log($node, $plain_looked_at, 5), 5, 'a database without the extension is hardly looked at');
 $node->stop;
 is(in_log($node, qr/FATAL:  terminating background worker "pg_fcfs launcher"/), 0, 'the launcher ends without a word');
 
