@@ -29,7 +29,8 @@
 
 #include "guc.h"
 
-/* The lock that pg_advisory_lock(number) takes; lock_timeout does not bound the wait. */
+/* The lock that pg_advisory_lock(number) takes; lock_timeout does not bound the wait. It
+ * may be granted to a wait that a cancel ends. */
 static void
 wait_for_advisory_lock(int number)
 {
@@ -42,11 +43,15 @@ wait_for_advisory_lock(int number)
 	{
 		(void) LockAcquire(&tag, ShareLock, true, false);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		LockTimeout = save_lock_timeout;
+		if (LockHeldByMe(&tag, ShareLock))
+			LockRelease(&tag, ShareLock, true);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	LockTimeout = save_lock_timeout;
 	LockRelease(&tag, ShareLock, true);
 }
 
