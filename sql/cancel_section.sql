@@ -29,13 +29,13 @@ FROM fcfs.enrollment AS e ORDER BY e.section_id, e.student_id
 $$;
 SELECT test.rows();
 
-SELECT * FROM fcfs.cancel_section(1);
+SELECT * FROM fcfs.cancel_section(1, 'the roof leaks');
 SELECT test.rows();
-SELECT id, cancelled_at BETWEEN now() - interval '1 hour' AND clock_timestamp() FROM fcfs.section ORDER BY id;
+SELECT id, cancelled_by = session_user, cancel_reason, cancelled_at BETWEEN now() - interval '1 hour' AND clock_timestamp() FROM fcfs.section ORDER BY id;
 -- A second time there is nobody, and nothing changes.
-CREATE TABLE test.cancelled AS SELECT id, cancelled_at FROM fcfs.section;
-SELECT * FROM fcfs.cancel_section(1);
-SELECT id, cancelled_at FROM fcfs.section EXCEPT TABLE test.cancelled;
+CREATE TABLE test.cancelled AS SELECT id, cancelled_at, cancelled_by, cancel_reason FROM fcfs.section;
+SELECT * FROM fcfs.cancel_section(1, 'the lecturer is ill');
+SELECT id, cancelled_at, cancelled_by, cancel_reason FROM fcfs.section EXCEPT TABLE test.cancelled;
 -- Nobody comes in: by a function, by hand, back from the dead, from another section. Those that are over may be noted.
 SELECT test.both('enroll(9, 1)');
 SELECT test.said($$INSERT INTO fcfs.enrollment (student_id, section_id) VALUES (9, 1)$$);
@@ -51,7 +51,10 @@ UPDATE fcfs.section SET cancelled_at = NULL WHERE id = 1;
 SELECT test.rows() WHERE true LIMIT 3;
 SELECT test.free('section', 1);
 SELECT test.both('enroll(9, 1)');
+-- By whom and why it was the last time is known until the next. Without a reason there is none.
+SELECT cancelled_at, cancelled_by = session_user, cancel_reason FROM fcfs.section WHERE id = 1;
 SELECT * FROM fcfs.cancel_section(1);
+SELECT cancelled_at IS NOT NULL, cancelled_by = session_user, cancel_reason FROM fcfs.section WHERE id = 1;
 
 -- By UPDATE, of several, with what else changes of them.
 INSERT INTO fcfs.enrollment (student_id, section_id, status) VALUES (1, 2, 'waitlisted'), (1, 3, 'enrolled');
@@ -82,6 +85,11 @@ SELECT test.free('section', 3);
 SELECT test.said('SELECT * FROM fcfs.cancel_section(99)');
 SELECT test.said('SELECT * FROM fcfs.cancel_section(NULL)');
 SELECT test.said('SELECT * FROM fcfs.cancel_section(-9223372036854775808)');
+SELECT test.said($$SELECT * FROM fcfs.cancel_section(1, '')$$);
+BEGIN;
+SELECT test.said($$SELECT * FROM fcfs.cancel_section(3, repeat('why ', 100000))$$);
+SELECT length(cancel_reason) FROM fcfs.section WHERE id = 3;
+ROLLBACK;
 BEGIN READ ONLY;
 SELECT test.said('SELECT * FROM fcfs.cancel_section(3)');
 ROLLBACK;

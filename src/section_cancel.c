@@ -1,7 +1,8 @@
 /*
  * section_cancel.c
  *
- * cancel_section: the office cancels a section, and is told whom it dropped.
+ * cancel_section: the office cancels a section, and is told whom it dropped. The
+ * section notes who did it, when, and why.
  *
  * The section's row is locked first, and then its pool had alone, as in an UPDATE
  * that cancels it: who is listed then is who is dropped (section.c), and nobody
@@ -38,9 +39,10 @@ static CachedQuery find_dropped = {
 	0};
 
 static CachedQuery set_cancelled = {
-	"UPDATE fcfs.section s SET cancelled_at = clock_timestamp() WHERE s.id = $1",
-	1,
-	{INT8OID},
+	"UPDATE fcfs.section s SET cancelled_at = clock_timestamp(), cancelled_by = session_user,"
+	" cancel_reason = $2 WHERE s.id = $1",
+	2,
+	{INT8OID, TEXTOID},
 	NULL,
 	0};
 
@@ -60,9 +62,11 @@ answer_rows(ReturnSetInfo *result)
 }
 
 static void
-run_cancel_section(int64 section_id, ReturnSetInfo *result)
+run_cancel_section(int64 section_id, NullableDatum reason, ReturnSetInfo *result)
 {
 	Datum id = Int64GetDatum(section_id);
+	Datum values[2] = {id, reason.value};
+	char nulls[] = {' ', reason.isnull ? 'n' : ' ', '\0'};
 
 	if (query_write(&lock_section, &id, NULL) == 0)
 		refusal_raise(REFUSAL_COURSE_NOT_FOUND, psprintf("section " INT64_FORMAT, section_id));
@@ -71,12 +75,12 @@ run_cancel_section(int64 section_id, ReturnSetInfo *result)
 	pool_freeze_or_raise(&section_pool, pool_pin_or_raise(&section_pool, section_id));
 	(void) query_read(&find_dropped, &id, NULL, 0);
 	answer_rows(result);
-	query_wrote_one(query_write(&set_cancelled, &id, NULL), "cancellation");
+	query_wrote_one(query_write(&set_cancelled, values, nulls), "cancellation");
 }
 
 PG_FUNCTION_INFO_V1(fcfs_cancel_section);
 
-/* cancel_section(section_id) */
+/* cancel_section(section_id, reason) */
 Datum
 fcfs_cancel_section(PG_FUNCTION_ARGS)
 {
@@ -85,6 +89,9 @@ fcfs_cancel_section(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("section_id must not be null")));
+	if (!PG_ARGISNULL(1) && VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(1)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("reason must not be empty")));
 	PreventCommandIfReadOnly("cancel_section()");
 	PreventCommandIfParallelMode("cancel_section()");
 	InitMaterializedSRF(fcinfo, 0);
@@ -92,7 +99,8 @@ fcfs_cancel_section(PG_FUNCTION_ARGS)
 	PG_TRY();
 	{
 		SPI_connect();
-		run_cancel_section(PG_GETARG_INT64(0), (ReturnSetInfo *) fcinfo->resultinfo);
+		run_cancel_section(PG_GETARG_INT64(0), fcinfo->args[1],
+						   (ReturnSetInfo *) fcinfo->resultinfo);
 		SPI_finish();
 	}
 	PG_FINALLY();

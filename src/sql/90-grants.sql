@@ -49,7 +49,7 @@ BEGIN
         'section', 'reserved_seats', 'meeting', 'grade', 'permission_override', 'event', 'item', 'coupon'] LOOP
         EXECUTE format('GRANT INSERT, UPDATE, DELETE ON fcfs.%I TO %I', definition, role);
     END LOOP;
-    EXECUTE format('GRANT EXECUTE ON FUNCTION fcfs.section_schedule(bigint), fcfs.load_catalogue(jsonb, boolean), fcfs.cancel_section(bigint),'
+    EXECUTE format('GRANT EXECUTE ON FUNCTION fcfs.section_schedule(bigint), fcfs.load_catalogue(jsonb, boolean), fcfs.cancel_section(bigint, text),'
         ' fcfs.expire_reservations(integer), fcfs.release_reserved_seats(integer), fcfs.pass_waitlists(integer),'
         ' fcfs.expire_idempotency_keys(integer), fcfs.reload_pool(text, bigint) TO %I', role);
 END

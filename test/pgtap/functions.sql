@@ -37,7 +37,7 @@ UNION ALL VALUES
     ('health', 'OUT item text, OUT ok boolean, OUT detail text', 'SETOF record'),
     ('reload_pool', 'kind text, id bigint', 'void'),
     ('load_catalogue', 'catalogue jsonb, report_unchanged boolean DEFAULT false', 'TABLE(kind text, code text, id bigint, action text, reason text)'),
-    ('cancel_section', 'section_id bigint', 'TABLE(student_id bigint, enrollment_id bigint, status text)'),
+    ('cancel_section', 'section_id bigint, reason text DEFAULT NULL::text', 'TABLE(student_id bigint, enrollment_id bigint, status text)'),
     ('section_schedule', 'section_id bigint', 'tstzmultirange'),
     ('grant_app', 'role name', 'void'),
     ('grant_admin', 'role name', 'void'),

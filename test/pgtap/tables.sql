@@ -12,7 +12,7 @@ INSERT INTO wanted VALUES
     ('term', 'id bigint, code text, time_zone text, enroll_opens_at timestamp with time zone, enroll_closes_at timestamp with time zone, starts_on date, ends_on date, classes_end_on date, cancel_days integer, min_credits numeric(5,1), max_credits numeric(5,1), retake_cutoff numeric(5,2)'),
     ('student', 'id bigint, external_id text, max_credits numeric(5,1)'),
     ('course', 'id bigint, code text, title text, credits numeric(4,1), retake_cutoff numeric(5,2), max_attempts integer'),
-    ('section', 'id bigint, term_id bigint, course_id bigint, code text, capacity integer, cross_list_id bigint, waitlist_capacity integer, min_credits numeric(4,1), max_credits numeric(4,1), starts_on date, ends_on date, strict_order boolean, cancelled_at timestamp with time zone, schedule tstzmultirange'),
+    ('section', 'id bigint, term_id bigint, course_id bigint, code text, capacity integer, cross_list_id bigint, waitlist_capacity integer, min_credits numeric(4,1), max_credits numeric(4,1), starts_on date, ends_on date, strict_order boolean, cancelled_at timestamp with time zone, cancelled_by text, cancel_reason text, schedule tstzmultirange'),
     ('prerequisite', 'course_id bigint, required_course_id bigint, min_points numeric(5,2), concurrent boolean'),
     ('student_group', 'id bigint, code text, title text'),
     ('student_group_member', 'student_id bigint, student_group_id bigint'),
