@@ -183,4 +183,20 @@ SELECT test.said('UPDATE fcfs.meeting SET weekday = 3 WHERE id = 202');
 SELECT e.student_id, e.section_id, e.override, e.schedule = s.schedule AS of_the_section
 FROM fcfs.enrollment AS e JOIN fcfs.section AS s ON s.id = e.section_id ORDER BY 1, 2;
 
+-- A trigger of the application's changes meetings when a calendar changes: here and in a section whose turn comes later.
+INSERT INTO fcfs.section (id, term_id, course_id, code, capacity) VALUES (51, 3, 5, 'B', 9), (52, 3, 6, 'B', 9);
+CREATE FUNCTION test.more_meetings() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO fcfs.meeting (section_id, weekday, starts_at, ends_at)
+    SELECT s, 5, '14:00', '15:00' FROM unnest('{51,52}'::bigint[]) AS s
+    WHERE NOT EXISTS (SELECT FROM fcfs.meeting m WHERE m.section_id = s AND m.weekday = 5);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER more AFTER UPDATE OF schedule ON fcfs.section FOR EACH ROW WHEN (NEW.id = 51) EXECUTE FUNCTION test.more_meetings();
+INSERT INTO fcfs.meeting (section_id, weekday, starts_at, ends_at) VALUES (51, 1, '09:00', '10:00'), (52, 2, '09:00', '10:00');
+SELECT id, schedule = fcfs.section_schedule(id) AS is_kept FROM fcfs.section WHERE id IN (51, 52) ORDER BY id;
+SELECT section_id, count(*) FROM fcfs.meeting WHERE section_id IN (51, 52) GROUP BY 1 ORDER BY 1;
+DROP TRIGGER more ON fcfs.section;
+
 \i sql/include/finish.sql

@@ -137,32 +137,46 @@ static CachedQuery set_schedule = {"UPDATE fcfs.section s SET schedule = $2 WHER
 								   NULL,
 								   0};
 
-/* Our own UPDATE sets us off again. */
+/* Our own UPDATE sets us off again, and may set off triggers of others. */
 static bool recomputing = false;
+static bool changed_meanwhile = false;
 
-/* Sets the schedules of sections to those of their meetings. */
+static void
+set_schedules(SPITupleTable *changed, uint64 count)
+{
+	for (uint64 i = 0; i < count; i++)
+	{
+		bool isnull;
+		Datum values[2] = {SPI_getbinval(changed->vals[i], changed->tupdesc, 1, &isnull),
+						   SPI_getbinval(changed->vals[i], changed->tupdesc, 2, &isnull)};
+
+		CHECK_FOR_INTERRUPTS();
+		(void) query_write(&set_schedule, values, NULL);
+	}
+}
+
+/* Sets the schedules of sections to those of their meetings; once more if these have
+ * changed by that. */
 static void
 recompute_schedules(Datum sections)
 {
-	uint64 count = query_read(&find_changed, &sections, NULL, 0);
-	SPITupleTable *changed = SPI_tuptable;
+	bool outer = recomputing;
+	uint64 count;
 
 	recomputing = true;
 	PG_TRY();
 	{
-		for (uint64 i = 0; i < count; i++)
+		do
 		{
-			bool isnull;
-			Datum values[2] = {SPI_getbinval(changed->vals[i], changed->tupdesc, 1, &isnull),
-							   SPI_getbinval(changed->vals[i], changed->tupdesc, 2, &isnull)};
-
-			CHECK_FOR_INTERRUPTS();
-			(void) query_write(&set_schedule, values, NULL);
-		}
+			changed_meanwhile = false;
+			count = query_read(&find_changed, &sections, NULL, 0);
+			set_schedules(SPI_tuptable, count);
+		} while (changed_meanwhile);
 	}
 	PG_FINALLY();
 	{
-		recomputing = false;
+		recomputing = outer;
+		changed_meanwhile = outer;
 	}
 	PG_END_TRY();
 }
@@ -179,7 +193,7 @@ fcfs_schedule_changed(PG_FUNCTION_ARGS)
 	bool none;
 
 	trigger_check_table(trigger, strcmp(what, "truncated") == 0 ? "meeting" : what);
-	if (recomputing)
+	if (recomputing && strcmp(what, "section") == 0)
 		return PointerGetDatum(NULL);
 	SPI_connect();
 	if (SPI_register_trigger_data(trigger) != SPI_OK_TD_REGISTER)
