@@ -112,6 +112,15 @@ class Lines:
     def ended_with(self, call, claim):
         return any(since <= claim.ended <= until for since, until in self.checker.moments(call))
 
+    def ended_by_others(self, claim, call):
+        """Has surely somebody else ended it? If perhaps, that is noted."""
+        others = [other for other in self.enders_of(claim) if other is not call and self.ended_with(other, claim)
+                  and (other.became or not is_join(other) or other.lost)]
+        if any(other.code == "OK" for other in others):
+            return True
+        claim.unsure_end |= bool(others)
+        return False
+
     def split_one(self, claim, sure):
         place = Claim("line", claim.id, claim.person, claim.pool, 1, "waitlisted")
         place.arrived, place.swap = claim.arrived, claim.swap
@@ -203,12 +212,10 @@ class Lines:
         given = Promotion(promotion.log, "promotion_gives_up", place, transaction)
         given.sent, given.answered, given.arguments = promotion.sent, promotion.answered, (place.person, place.swap)
         for claim in self.checker.by_person["section", place.person, place.swap]:
-            if claim.there and claim.over and promotion.sent <= claim.ended <= promotion.answered:
-                enders = [call for call in self.enders_of(claim) if self.ended_with(call, claim) and not (is_join(call) and call.code == "OK" and not call.became)]
-                if any(call.code == "OK" for call in enders):
-                    continue
+            if (claim.there and claim.over and promotion.sent <= claim.ended <= promotion.answered
+                    and not self.ended_by_others(claim, given)):
                 # Two places may have been to give up the same, and only the first had to.
-                claim.unsure_end |= bool(enders) or any(move.operation == given.operation for move in claim.moves)
+                claim.unsure_end |= any(move.operation == given.operation for move in claim.moves)
                 claim.moves.append(given)
                 promotion.arguments = (place.person, place.pool, place.swap)
 

@@ -152,7 +152,9 @@ class Makers:
                     self.finding(f"{of} is not what was asked for", call)
             else:
                 for pool in operation.drops(call.arguments):
-                    self.note_move(call, pool, self.dropped(call, operation, pool))
+                    claims = self.dropped(call, operation, pool)
+                    if claims or not is_join(call):
+                        self.note_move(call, pool, claims)
 
     def find_moved(self, kind, number, call):
         """The claim of that id; if need be a seat that its transaction has passed on, which nobody else has seen."""
@@ -189,6 +191,8 @@ class Makers:
         if call.code == "OK" and self.fate(call) == COMMITTED:
             moments = self.moments(call)
             claims = [claim for claim in claims if claim.over and any(since <= claim.ended <= until for since, until in moments)]
+            # What was to be given up for a seat somebody else may have ended while it was waited for.
+            claims = [claim for claim in claims if not is_join(call) or not self.lines.ended_by_others(claim, call)]
         else:
             own = [claim for claim in claims if any(maker in call.before for maker in claim.makers)
                    and not any(move in call.before for move in claim.moves)]

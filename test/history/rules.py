@@ -113,7 +113,7 @@ class Rules:
         for pool in drops:
             claims = self.by_person[kind, call.arguments[operation.person], pool]
             if call.code == "OK":
-                claims = call.gave.get(pool, ()) if operation.drops else claims
+                claims = call.gave.get(pool, claims if is_join(call) else ()) if operation.drops else claims
                 if not any(self.can_be(claim, call) & set(operation.of) for claim in claims):
                     self.finding(f"{pool} cannot have been {' or '.join(operation.of)} then", call, *claims)
             lacked |= all(self.can_be(claim, call) - set(operation.of) for claim in claims)
