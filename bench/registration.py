@@ -7,8 +7,8 @@ from workloads import ENROLLMENTS, STUDENT, enroll_world
 
 ROUNDS = 3
 
-# Students for all rounds of five sides; those whom no call comes to cost little.
-FRESH = 5 * (settings.rounds(ROUNDS) + 1) * (30000 * (settings.seconds(1) + 1) + 1000 * settings.CLIENTS)
+# Students for all rounds of six sides; those whom no call comes to cost little.
+FRESH = 6 * (settings.rounds(ROUNDS) + 1) * (30000 * (settings.seconds(1) + 1) + 1000 * settings.CLIENTS)
 # As many in each line that at the end there are still a thousand.
 WAITING = 1000 + 1000 * settings.rounds(ROUNDS) * (settings.seconds(1) + 1) * 32 // settings.CLIENTS
 LINES = World("lines.sql", (("clients", settings.CLIENTS), ("waiting", WAITING), ("fresh", FRESH)))
@@ -44,6 +44,16 @@ def load(action):
     )
 
 
+# What an office does at once to as many as a large section has.
+STUDENTS = 1000
+SEATED = "SELECT count(*) FROM fcfs.enrollment WHERE status = 'enrolled'"
+
+
+def section(seats, reserved, status, then=""):
+    """A section of its own, with all students in it or in its line."""
+    return f"SELECT bench.section({seats}, {reserved}, '{status}'); {then} CHECKPOINT;"
+
+
 REGISTRATION = {
     "lines": Benchmark(
         "Wait lists",
@@ -67,6 +77,15 @@ REGISTRATION = {
                 + "SELECT * FROM fcfs.try_cancel_enrollment(:student, :section);",
                 rows=ENDED,
             ),
+            "enroll, swap": Workload(
+                STUDENT
+                + OPEN
+                + r"\set other 3001 + (:section - 3000) % 50"
+                + "\n"
+                + "SELECT * FROM fcfs.try_enroll(:student, :section);\n"
+                + "SELECT * FROM fcfs.try_swap_enrollment(:student, :section, :other);",
+                rows=ENDED,
+            ),
             "join_waitlist, leave_waitlist": Workload(
                 STUDENT
                 + FULL
@@ -81,6 +100,7 @@ REGISTRATION = {
         figures=[
             Ratio("join_waitlist", "join_waitlist, 50 lines", "enroll, 50 sections"),
             Ratio("join_waitlist, one hot line", "join_waitlist, one hot line", "join_waitlist, 50 lines"),
+            Ratio("enroll and swap", "enroll, swap", "enroll, cancel"),
             Ratio("join and leave a line", "join_waitlist, leave_waitlist", "enroll, cancel"),
             Ratio(
                 "a seat given up and passed on, 1,000 in line: times longer",
@@ -106,6 +126,46 @@ REGISTRATION = {
                 "5 enrolls",
                 at_least=0.5,
             )
+        ],
+    ),
+    "office": Benchmark(
+        f"An office, {STUDENTS:,} students a call, students a second",
+        World("office.sql", (("students", STUDENTS),)),
+        rounds=ROUNDS,
+        sides={
+            "enroll, one transaction": Statement(
+                "SELECT count(*) FROM fcfs.student s, fcfs.try_enroll(s.id, bench.number()) o WHERE o.ok;",
+                rows=SEATED,
+                each=STUDENTS,
+                before=section(STUDENTS, 0, ""),
+            ),
+            "pass_waitlists": Statement(
+                f"SELECT fcfs.pass_waitlists({STUDENTS});",
+                rows=SEATED,
+                each=STUDENTS,
+                before=section(
+                    0, 0, "waitlisted", f"UPDATE fcfs.section SET capacity = {STUDENTS} WHERE id = bench.number();"
+                ),
+            ),
+            "release_reserved_seats, pass_waitlists": Statement(
+                f"SELECT fcfs.release_reserved_seats(1); SELECT fcfs.pass_waitlists({STUDENTS});",
+                rows=SEATED,
+                each=STUDENTS,
+                before=section(STUDENTS, STUDENTS, "waitlisted"),
+            ),
+            "cancel_section": Statement(
+                "SELECT count(*) FROM fcfs.cancel_section(bench.number());",
+                rows=ENDED,
+                each=STUDENTS,
+                before=section(STUDENTS, 0, "enrolled"),
+            ),
+        },
+        figures=[
+            Ratio("a student seated by pass_waitlists", "pass_waitlists", "enroll, one transaction"),
+            Ratio(
+                "the same, once reserved seats are released", "release_reserved_seats, pass_waitlists", "enroll, one transaction"
+            ),
+            Ratio("a student dropped by cancel_section", "cancel_section", "enroll, one transaction"),
         ],
     ),
     "catalogue": Benchmark(
