@@ -115,11 +115,19 @@ class Lines:
     def ended_by_others(self, claim, call):
         """Has surely somebody else ended it? If perhaps, that is noted."""
         others = [other for other in self.enders_of(claim) if other is not call and self.ended_with(other, claim)
-                  and (other.became or not is_join(other) or other.lost)]
-        if any(other.code == "OK" for other in others):
+                  and (other.lost or self.names(other) in (None, claim.id) and (other.became or not is_join(other)))]
+        if any(not other.lost and self.checker.fate(other) == COMMITTED and (
+                self.names(other) or not any(self.ended_with(other, another) for another in self.checker.by_person[
+                    "section", claim.person, claim.pool] if another.over and another is not claim)) for other in others):
             return True
         claim.unsure_end |= bool(others)
         return False
+
+    @staticmethod
+    def names(call):
+        """The id of the claim that it has ended, if its answer tells."""
+        return (call.id if call.operation in ("leave_waitlist", "cancel_enrollment") else
+                call.arguments[0] if OPERATIONS[call.operation].claim is not None else None)
 
     def split_one(self, claim, sure):
         place = Claim("line", claim.id, claim.person, claim.pool, 1, "waitlisted")
@@ -144,9 +152,8 @@ class Lines:
         if claim.status == "enrolled":
             return "seated"
         enders = self.enders_of(claim)
-        named = {call.operation for call in enders if call.code == "OK" and self.checker.fate(call) == COMMITTED and (
-            call.arguments[0] == claim.id if OPERATIONS[call.operation].claim is not None else
-            call.id == claim.id and call.operation in ("leave_waitlist", "cancel_enrollment"))}
+        named = {call.operation for call in enders if call.code == "OK" and self.checker.fate(call) == COMMITTED
+                 and self.names(call) == claim.id}
         if named:
             return "left" if named == {"leave_waitlist"} else "seated"
         enders = [call for call in enders if self.ended_with(call, claim)]
