@@ -126,16 +126,28 @@ static CachedQuery find_window_override = {
 	NULL,
 	0};
 
-/* Is the section closed to all who are in line? Then it costs nothing to look again. */
+static CachedQuery find_open_listed = {
+	"SELECT 1 FROM fcfs.section s JOIN fcfs.term t ON t.id = s.term_id WHERE s.cross_list_id = $1"
+	" AND s.cancelled_at IS NULL AND (($2 >= t.enroll_opens_at AND $2 < t.enroll_closes_at)"
+	" OR EXISTS (SELECT FROM fcfs.permission_override p WHERE p.section_id = s.id AND p.rule = "
+	"'window'))",
+	2,
+	{INT8OID, TIMESTAMPTZOID},
+	NULL,
+	0};
+
+/* Is the section, or of a cross list each of them, closed to all who are in line? Then it
+ * costs nothing to look again. */
 static bool
 is_shut(const Line *line)
 {
 	const SectionDefinition *section = line->section;
-	Datum argument = Int64GetDatum(line->section_id);
 	TimestampTz now = GetCurrentTimestamp();
+	Datum values[2] = {Int64GetDatum(section->cross_list_id), TimestampTzGetDatum(now)};
+	Datum argument = Int64GetDatum(line->section_id);
 
 	if (section->is_cross_listed)
-		return false; /* others in line are for other sections */
+		return query_read(&find_open_listed, values, NULL, 1) == 0;
 	return section->cancelled ||
 		   ((now < section->enroll_opens_at || now >= section->enroll_closes_at) &&
 			query_read(&find_window_override, &argument, NULL, 1) == 0);
