@@ -132,6 +132,8 @@ class Moments:
         if claim.status == "expired":
             claim.over_since = claim.ended
             claim.possible_until = self.reaped_by(claim)
+        elif claim.over and not kept:   # a place that may have been left and never was a seat, or a finding already
+            claim.over_since = claim.untouched_until = claim.ended
         elif claim.over:
             claim.possible_until = first_of(call.transaction.done for call in kept if self.fate(call) == COMMITTED)
             if claim.possible_until == NEVER or claim.unsure_end:

@@ -257,6 +257,7 @@ class Rules:
         taken = 0
         given = set()
         made = set()
+        final = set()
         calls = call.before if perhaps or call.code != "OK" else (*call.before, call)
         for earlier in calls:
             operation = operation_of(earlier)
@@ -270,6 +271,8 @@ class Rules:
                 made.update(earlier.made.values())
             if operation.to in KINDS[operation.kind]["over"] and not_replay:
                 given.update(claims[0] for claims in earlier.gave.values())
+            elif perhaps and operation.to:          # a hold that it made final is counted for its customer, overdue by now or not
+                final.update(claims[0] for claims in earlier.gave.values() if claims[0].expires <= call.answered)
         for claim in made | (given if perhaps else set()):
             for rule, limit, units, _ in claim.limits(self.world.facts):
                 # Nor is one that it gave back among what is possible, if it would be overdue by now.
@@ -278,6 +281,8 @@ class Rules:
                 back = back and not (perhaps and rule.room and claim.kind == "section" and self.lines.may_have_passed(call))
                 if limit == name:
                     taken += units * ((claim in made) - back)
+        for claim in final - made - given:
+            taken += sum(units for rule, limit, units, _ in claim.limits(self.world.facts) if rule.policy and limit == name)
         return taken
 
     def judge_move(self, call, operation):
