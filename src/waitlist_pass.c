@@ -41,6 +41,7 @@
 #include "test_point.h"
 #include "waitlist_line.h"
 #include "waitlist_pass.h"
+#include "waitlist_rest.h"
 
 /* Milliseconds to wait for what raw SQL has locked. */
 #define PATIENCE 100
@@ -261,12 +262,18 @@ pass_line(void *state)
 	MemoryContext context = AllocSetContextCreate(outer, "pg_fcfs in line", ALLOCSET_DEFAULT_SIZES);
 	TryResult result = TRY_BARRED;
 	Waiter *waiters;
+	uint64 counts;
 	int count;
+	bool whole;
 	Line line;
 
 	if (!line_pin(&line, passing->section_id) || !line_may_move(&line))
 		return false;
+	counts = line_counts(&line);
+	if (line_rests(passing->section_id, counts))
+		return false;
 	waiters = line_read(&line, passing->most_judged, &count);
+	whole = count < passing->most_judged;
 	TEST_POINT("passing");
 	MemoryContextSwitchTo(context);
 	for (int i = 0; i < count && passing->seated < passing->most_seated && result != TRY_LEFT; i++)
@@ -282,6 +289,8 @@ pass_line(void *state)
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(outer);
+	line_note_look(passing->section_id, counts,
+				   whole && passing->seated == 0 && result != TRY_LEFT);
 	return passing->seated > 0;
 }
 

@@ -47,6 +47,7 @@
 
 #include "guc.h"
 #include "test_point.h"
+#include "waitlist_rest.h"
 #include "worker.h"
 #include "worker_shmem.h"
 
@@ -360,6 +361,7 @@ fcfs_worker_main(Datum arg)
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
 	settle();
+	line_rest_begin();
 	(void) look_around();
 	worker_note_serving();
 	for (;;)

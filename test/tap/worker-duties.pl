@@ -95,6 +95,39 @@ becomes_true("$enrolled = '{1001,1002}'", '... and go to the first in line');
 $node->safe_psql('postgres', 'UPDATE fcfs.section SET capacity = 3 WHERE id = 1001');
 becomes_true("$enrolled = '{1001,1002,1003}'", 'what an administrator adds goes to the next');
 
+# A seat that nobody in line may have: everybody needs a grade in 1001. Who is judged has their grades looked up,
+# those of the course and those of 1001, so these look-ups are counted; nobody else makes any.
+$node->safe_psql('postgres', <<'END');
+INSERT INTO fcfs.course (id, code, credits) VALUES (1002, 'barred', 1);
+INSERT INTO fcfs.section (id, term_id, course_id, code, capacity, waitlist_capacity) VALUES (1002, 1001, 1002, 'A', 0, 10);
+SELECT FROM generate_series(1005, 1007) s, fcfs.join_waitlist(s, 1002);
+INSERT INTO fcfs.prerequisite (course_id, required_course_id) VALUES (1002, 1001);
+END
+my $judged = 'SELECT (coalesce(idx_scan, 0) + seq_scan) / 6 FROM pg_stat_user_tables WHERE relid = \'fcfs.grade\'::regclass';
+my $began = time;
+# Looks that the time alone explains: each rest is twice as long, up to a minute.
+my $explained = sub { my $seconds = time - $began + 1; return 2 + log(1 + $seconds) / log(2) + $seconds / 60 };
+my $before_all = $node->safe_psql('postgres', $judged);
+$node->safe_psql('postgres', 'UPDATE fcfs.section SET capacity = 1 WHERE id = 1002');
+for (1 .. 30)
+{
+	overdue_holds(1);
+	$node->poll_query_until('postgres', "SELECT $none_overdue") or die;
+}
+my $looks = $node->safe_psql('postgres', $judged) - $before_all;
+ok($looks >= 1 && $looks <= $explained->(), "a line of which all are barred is not judged each time that the worker wakes, but $looks times");
+for my $more (1 .. 12)
+{
+	my $last = $node->safe_psql('postgres', $judged);
+	$node->safe_psql('postgres', "UPDATE fcfs.section SET capacity = capacity + 1 WHERE id = 1002");
+	$node->poll_query_until('postgres', "SELECT ($judged) > $last") or die;
+}
+$looks = $node->safe_psql('postgres', $judged) - $before_all;
+cmp_ok($looks, '>=', 13, "... but whenever it has another seat, $looks times");
+cmp_ok($explained->(), '<', 13, '... which time alone does not explain');
+$node->safe_psql('postgres', 'INSERT INTO fcfs.grade (student_id, course_id, term_id, points) VALUES (1006, 1001, 1001, 4)');
+becomes_true("array_agg(student_id) = '{1006}' FROM fcfs.enrollment WHERE section_id = 1002 AND status = 'enrolled'", '... and after a while for other reasons');
+
 #
 # In nobody's way
 #
