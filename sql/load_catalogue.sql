@@ -43,7 +43,7 @@ SELECT test.load();
 SELECT test.load();
 SELECT test.load('{}', true);
 SELECT * FROM fcfs.term;
-SELECT * FROM fcfs.course;
+SELECT * FROM fcfs.course ORDER BY id;
 SELECT * FROM fcfs.prerequisite;
 SELECT * FROM fcfs.student_group;
 SELECT * FROM fcfs.student;
@@ -69,7 +69,7 @@ SELECT test.some('sections', '{"term": "SPRING", "course": "CS 1", "code": "A", 
     '{"term": "SPRING", "course": "CS 2", "code": "A", "capacity": 6}');
 SELECT test.some('reserved_seats', '{"term": "SPRING", "course": "CS 1", "section": "A", "student_group": "majors", "released": true}');
 SELECT id, max_credits, retake_cutoff FROM fcfs.term;
-SELECT * FROM fcfs.course;
+SELECT * FROM fcfs.course ORDER BY id;
 SELECT * FROM fcfs.prerequisite WHERE course_id = 3;
 SELECT * FROM fcfs.enrollment_wave;
 SELECT id, capacity, cross_list_id, strict_order FROM fcfs.section;

@@ -1,12 +1,38 @@
 -- Loading a catalogue: definitions of a registration as one JSON document.
 
+CREATE FUNCTION fcfs.catalogue_columns(relation text)
+RETURNS TABLE (n integer, name text, category text, needed boolean, otherwise text, keys text[], looked_up text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+-- A column x_id is given as x, the code of what it refers to, and is looked up; the
+-- section of reserved seats by the three codes that it is known by.
+SELECT a.attnum, a.attname, y.typcategory, a.attnotnull OR a.attname = 'external_id', pg_get_expr(d.adbin, d.adrelid),
+    CASE WHEN r.reference = 'section' THEN ARRAY['term', 'course', 'section'] ELSE ARRAY[coalesce(r.reference, a.attname)] END,
+    CASE
+        WHEN r.reference = 'section' THEN
+            '(SELECT s.id FROM fcfs.section s JOIN fcfs.term t ON t.id = s.term_id JOIN fcfs.course c ON c.id = s.course_id'
+            ' WHERE (t.code, c.code, s.code) = (e.element ->> ''term'', e.element ->> ''course'', e.element ->> ''section''))'
+        WHEN r.reference = 'student' THEN '(SELECT s.id FROM fcfs.student s WHERE s.external_id = e.element ->> ''student'')'
+        WHEN r.reference IS NOT NULL THEN
+            format('(SELECT x.id FROM fcfs.%I x WHERE x.code = e.element ->> %L)', regexp_replace(r.reference, '^required_', ''), r.reference)
+    END
+FROM pg_attribute a
+JOIN pg_type y ON y.oid = a.atttypid
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+CROSS JOIN LATERAL (SELECT substring(nullif(a.attname::text, 'external_id') FROM '^(.*)_id$')) AS r (reference)
+WHERE a.attrelid = format('fcfs.%I', relation)::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    AND a.attidentity = '' AND a.attgenerated = '' AND a.attname <> 'schedule';
+END;
+COMMENT ON FUNCTION fcfs.catalogue_columns(text) IS
+    'The columns of a table that a catalogue gives: by which keys, which must be there where they are in the key, what holds where they are not, and how a reference is looked up.';
+
 CREATE FUNCTION fcfs.catalogue_part(
     part text,
     OUT relation text,
     OUT natural_key text[],
     OUT types jsonb,
     OUT must text[],
-    OUT own text,
     OUT missing text,
     OUT apply text)
 LANGUAGE plpgsql STABLE
@@ -15,14 +41,13 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     key_columns text[];
-    chosen text;        -- what an element has, columns and references
-    same_key text;      -- t is the row that g is about
-    old_values text;
-    new_values text;
-    value_columns text;
+    row_id text;
     all_columns text;
-    first_values text;  -- of a row that is added
-    has_id boolean;
+    value_columns text;   -- which are not in the key
+    defaults text;
+    ids text;             -- what is looked up
+    same_key text;        -- t is the row that g is about
+    meeting_columns text;
 BEGIN
     SELECT p.relation, p.key_columns INTO relation, key_columns
     FROM (VALUES
@@ -38,106 +63,129 @@ BEGIN
         ('reserved_seats', 'reserved_seats', ARRAY['section_id', 'student_group_id'])) AS p (part, relation, key_columns)
     WHERE p.part = catalogue_part.part;
 
-    -- A column x_id is given as x, the code of what it refers to; the section of
-    -- reserved seats by the three codes that it is known by.
-    WITH columns AS MATERIALIZED (
-        SELECT a.attnum, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, y.typcategory AS category,
-            a.attnotnull AS not_null, coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') AS otherwise,
-            a.attname = ANY (key_columns) AS in_key, r.key, r.refers_to,
-            CASE
-                WHEN r.key IS NULL THEN format('r.%I', a.attname)
-                WHEN r.key = 'section' THEN
-                    '(SELECT x.id FROM fcfs.section x JOIN fcfs.term y ON y.id = x.term_id JOIN fcfs.course z ON z.id = x.course_id'
-                    ' WHERE (y.code, z.code, x.code) = (e.element ->> ''term'', e.element ->> ''course'', e.element ->> ''section''))'
-                ELSE format('(SELECT x.id FROM fcfs.%I x WHERE x.%I = e.element ->> %L)', r.refers_to,
-                    CASE r.refers_to WHEN 'student' THEN 'external_id' ELSE 'code' END, r.key)
-            END AS looked_up
-        FROM pg_attribute a
-        JOIN pg_type y ON y.oid = a.atttypid
-        LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        LEFT JOIN LATERAL (
-            SELECT x.key, regexp_replace(x.key, '^required_', '') AS refers_to
-            FROM regexp_replace(a.attname::text, '_id$', '') AS x (key)
-            WHERE a.attname LIKE '%\_id' AND a.attname <> 'external_id') AS r ON true
-        WHERE a.attrelid = format('fcfs.%I', relation)::regclass AND a.attnum > 0 AND NOT a.attisdropped
-            AND a.attidentity = '' AND a.attgenerated = '' AND a.attname <> 'schedule'),
-    keys AS (
-        SELECT c.attnum, n.n, n.key, c.in_key, c.not_null, CASE WHEN c.key IS NULL THEN c.category ELSE 'S' END AS category
-        FROM columns c
-        CROSS JOIN LATERAL unnest(CASE c.key WHEN 'section' THEN ARRAY['term', 'course', 'section'] ELSE ARRAY[coalesce(c.key, c.name)] END)
-            WITH ORDINALITY AS n (key, n))
-    SELECT
-        (SELECT array_agg(k.key ORDER BY k.attnum, k.n) FROM keys k WHERE k.in_key),
-        (SELECT jsonb_object_agg(k.key, k.category) FROM keys k),
-        (SELECT array_agg(k.key ORDER BY k.attnum, k.n) FROM keys k WHERE k.in_key AND (k.not_null OR k.key = 'external_id')),
-        string_agg(
-            format('CASE WHEN %s IS NULL AND e.element ->> %L IS NOT NULL THEN format(''there is no %s %%s'', %s) END', c.looked_up, c.key,
-                replace(c.refers_to, '_', ' '),
-                CASE c.key
-                    WHEN 'section' THEN 'concat_ws('' '', e.element ->> ''term'', e.element ->> ''course'', e.element ->> ''section'')'
-                    ELSE format('e.element ->> %L', c.key)
-                END), ', ' ORDER BY c.attnum) FILTER (WHERE c.key IS NOT NULL),
-        string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.attnum) FILTER (WHERE c.key IS NULL),
-        string_agg(format('%s AS %I', c.looked_up, c.name), ', ' ORDER BY c.attnum),
-        string_agg(
-            format(CASE WHEN c.not_null OR c.name = 'external_id' THEN 't.%1$I = g.%1$I' ELSE 't.%1$I IS NOT DISTINCT FROM g.%1$I' END, c.name),
-            ' AND ' ORDER BY c.attnum) FILTER (WHERE c.in_key),
-        string_agg(format('t.%I', c.name), ', ' ORDER BY c.attnum) FILTER (WHERE NOT c.in_key),
-        string_agg(format('CASE WHEN g.element ? %1$L THEN g.%2$I ELSE t.%2$I END', coalesce(c.key, c.name), c.name), ', ' ORDER BY c.attnum)
-            FILTER (WHERE NOT c.in_key),
-        string_agg(quote_ident(c.name), ', ' ORDER BY c.attnum) FILTER (WHERE NOT c.in_key),
-        string_agg(quote_ident(c.name), ', ' ORDER BY c.attnum),
-        string_agg(format('CASE WHEN g.element ? %L THEN g.%I ELSE %s END', coalesce(c.key, c.name), c.name, c.otherwise), ', ' ORDER BY c.attnum)
-    INTO natural_key, types, must, missing, own, chosen, same_key, old_values, new_values, value_columns, all_columns, first_values
-    FROM columns c;
+    -- The keys of an element.
+    SELECT array_agg(k.key ORDER BY c.n, k.n) FILTER (WHERE c.name = ANY (key_columns)),
+        array_agg(k.key ORDER BY c.n, k.n) FILTER (WHERE c.name = ANY (key_columns) AND c.needed),
+        jsonb_object_agg(k.key, CASE WHEN c.looked_up IS NULL THEN c.category ELSE 'S' END)
+    INTO natural_key, must, types
+    FROM fcfs.catalogue_columns(relation) c
+    CROSS JOIN LATERAL unnest(c.keys) WITH ORDINALITY AS k (key, n);
 
-    has_id := EXISTS (
-        SELECT FROM pg_attribute a WHERE a.attrelid = format('fcfs.%I', relation)::regclass AND a.attname = 'id' AND a.attidentity <> '');
-    -- The rows of all elements at once. Meetings are written by the same statement:
-    -- what triggers make of dates and calendars they see when all is there.
-    apply := format(
-        'WITH given AS MATERIALIZED (SELECT e.n, e.element, %1$s FROM unnest($1) WITH ORDINALITY AS e (element, n)%2$s),'
-        ' found AS MATERIALIZED (SELECT g.*, t.ctid IS NOT NULL AS is_there, %3$s AS found_id FROM given g LEFT JOIN fcfs.%4$I t ON %5$s),'
-        ' added AS (INSERT INTO fcfs.%4$I AS t (%6$s) SELECT %7$s FROM found g WHERE NOT g.is_there ORDER BY g.n RETURNING t.*),',
-        chosen, ', jsonb_to_record(e.element) AS r (' || own || ')', CASE WHEN has_id THEN 't.id' ELSE 'NULL::bigint' END,
-        relation, same_key, all_columns, first_values);
-    apply := apply || CASE
-        WHEN value_columns IS NULL THEN ' changed (n) AS (SELECT NULL::bigint WHERE false)'
-        ELSE format(
-            ' changed AS (UPDATE fcfs.%1$I t SET (%2$s) = ROW(%3$s) FROM found g WHERE g.is_there AND %4$s'
-            ' AND ROW(%3$s) IS DISTINCT FROM ROW(%5$s) RETURNING g.n)',
-            relation, value_columns, new_values, same_key, old_values)
+    -- What an element refers to: which of it is not there, and the ids of what is.
+    SELECT
+        string_agg(format($sql$CASE WHEN e.element ->> %1$L IS NOT NULL AND %2$s IS NULL THEN %3$L || concat_ws(' ', %4$s) END$sql$,
+            k.last, c.looked_up, format('there is no %s ', replace(regexp_replace(k.last, '^required_', ''), '_', ' ')), k.given), ', ' ORDER BY c.n),
+        string_agg(format($sql$ || CASE WHEN e.element ? %L THEN jsonb_build_object(%L, %s) ELSE '{}' END$sql$, k.last, c.name, c.looked_up), '' ORDER BY c.n)
+    INTO missing, ids
+    FROM fcfs.catalogue_columns(relation) c
+    CROSS JOIN LATERAL (
+        SELECT c.keys[cardinality(c.keys)], string_agg(format('e.element ->> %L', k.key), ', ' ORDER BY k.n)
+        FROM unnest(c.keys) WITH ORDINALITY AS k (key, n)) AS k (last, given)
+    WHERE c.looked_up IS NOT NULL;
+
+    -- The columns of the row.
+    SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.n),
+        string_agg(quote_ident(c.name), ', ' ORDER BY c.n) FILTER (WHERE c.name <> ALL (key_columns)),
+        coalesce(string_agg(format('%L, %s', c.name, c.otherwise), ', ' ORDER BY c.n) FILTER (WHERE c.otherwise IS NOT NULL), ''),
+        string_agg(format(CASE WHEN c.needed THEN 't.%1$I = (g.wanted).%1$I' ELSE 't.%1$I IS NOT DISTINCT FROM (g.wanted).%1$I' END, c.name), ' AND ' ORDER BY c.n)
+            FILTER (WHERE c.name = ANY (key_columns))
+    INTO all_columns, value_columns, defaults, same_key
+    FROM fcfs.catalogue_columns(relation) c;
+    row_id := CASE
+        WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = format('fcfs.%I', relation)::regclass AND a.attname = 'id') THEN 't.id'
+        ELSE 'NULL::bigint'
     END;
-    IF relation = 'section' THEN
-        SELECT types || '{"meetings": "A"}',
-            apply || format(
-                ', places AS MATERIALIZED (SELECT g.n, coalesce(g.found_id, t.id) AS section_id, g.element FROM found g LEFT JOIN added t ON %1$s'
-                ' WHERE g.element ? ''meetings''),'
-                ' wanted AS MATERIALIZED (SELECT p.n, p.section_id, m.number, r.* FROM places p,'
-                ' jsonb_array_elements(p.element -> ''meetings'') WITH ORDINALITY AS m (meeting, number), jsonb_to_record(m.meeting) AS r (%2$s)),'
-                ' differing AS MATERIALIZED (SELECT p.n, p.section_id FROM places p'
-                ' LEFT JOIN (SELECT m.n, array_agg(ROW(%3$s)::text ORDER BY ROW(%3$s)::text) AS meetings FROM wanted m GROUP BY m.n) w ON w.n = p.n'
-                ' LEFT JOIN (SELECT m.section_id, array_agg(ROW(%3$s)::text ORDER BY ROW(%3$s)::text) AS meetings FROM fcfs.meeting m'
-                ' WHERE m.section_id IN (SELECT p.section_id FROM places p) GROUP BY m.section_id) o ON o.section_id = p.section_id'
-                ' WHERE w.meetings IS DISTINCT FROM o.meetings),'
-                ' removed AS (DELETE FROM fcfs.meeting m USING differing d WHERE m.section_id = d.section_id),'
-                ' placed AS (INSERT INTO fcfs.meeting (section_id, %4$s) SELECT m.section_id, %3$s FROM wanted m JOIN differing d ON d.n = m.n'
-                ' ORDER BY m.n, m.number)',
-                same_key, string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum),
-                string_agg(format('m.%I', a.attname), ', ' ORDER BY a.attnum), string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
-        INTO types, apply
-        FROM pg_attribute a
-        WHERE a.attrelid = 'fcfs.meeting'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname NOT IN ('id', 'section_id');
+
+    -- The rows of all elements at once. What an element does not name stays as it was, or
+    -- is what it is by default.
+    apply := format($sql$
+WITH given AS MATERIALIZED (
+    SELECT e.n, e.element, e.element%2$s AS named
+    FROM unnest($1) WITH ORDINALITY AS e (element, n)),
+read AS MATERIALIZED (
+    SELECT g.*, jsonb_populate_record(NULL::fcfs.%1$I, g.named) AS wanted
+    FROM given g),
+found AS MATERIALIZED (
+    SELECT g.*, t.ctid IS NOT NULL AS is_there, %3$s AS found_id
+    FROM read g
+    LEFT JOIN fcfs.%1$I t ON %4$s),
+added AS (
+    INSERT INTO fcfs.%1$I AS t (%5$s)
+    SELECT %5$s
+    FROM (
+        SELECT g.n AS place, r.*
+        FROM found g
+        CROSS JOIN jsonb_populate_record(NULL::fcfs.%1$I, jsonb_build_object(%6$s) || g.named) AS r
+        WHERE NOT g.is_there) AS r
+    ORDER BY place
+    RETURNING t.*)$sql$,
+        relation, ids, row_id, same_key, all_columns, defaults);
+    apply := apply || CASE
+        WHEN value_columns IS NULL THEN ', changed AS (SELECT NULL::bigint AS n WHERE false)'
+        ELSE format($sql$,
+changed AS (
+    UPDATE fcfs.%1$I t
+    SET (%2$s) = (SELECT %2$s FROM jsonb_populate_record(t, g.named))
+    FROM found g
+    WHERE g.is_there AND %3$s AND jsonb_populate_record(t, g.named) IS DISTINCT FROM t
+    RETURNING g.n)$sql$, relation, value_columns, same_key)
+    END;
+
+    -- Meetings are written by the same statement: what triggers make of dates and
+    -- calendars they see when all is there.
+    IF relation <> 'section' THEN
+        apply := apply || ', differing AS (SELECT NULL::bigint AS n WHERE false)';
+    ELSE
+        types := types || '{"meetings": "A"}';
+        SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.n) INTO meeting_columns FROM fcfs.catalogue_columns('meeting') c;
+        apply := apply || format($sql$,
+places AS MATERIALIZED (
+    SELECT g.n, g.element -> 'meetings' AS meetings, coalesce(g.found_id, t.id) AS section_id
+    FROM found g
+    LEFT JOIN added t ON %1$s
+    WHERE g.element ? 'meetings'),
+wanted AS MATERIALIZED (
+    SELECT p.n, m.number, r AS meeting -- whose id is NULL
+    FROM places p
+    CROSS JOIN jsonb_array_elements(p.meetings) WITH ORDINALITY AS m (meeting, number)
+    CROSS JOIN jsonb_populate_record(NULL::fcfs.meeting, m.meeting || jsonb_build_object('section_id', p.section_id)) AS r),
+differing AS MATERIALIZED (
+    SELECT p.n, p.section_id
+    FROM places p
+    LEFT JOIN (
+        SELECT w.n, array_agg(w.meeting::text ORDER BY w.meeting::text)
+        FROM wanted w
+        GROUP BY w.n) AS w (n, meetings) ON w.n = p.n
+    LEFT JOIN (
+        SELECT m.section_id, array_agg(r::text ORDER BY r::text)
+        FROM fcfs.meeting m
+        CROSS JOIN jsonb_populate_record(m, '{"id": null}') AS r
+        WHERE m.section_id IN (SELECT p.section_id FROM places p)
+        GROUP BY m.section_id) AS o (section_id, meetings) ON o.section_id = p.section_id
+    WHERE w.meetings IS DISTINCT FROM o.meetings),
+removed AS (
+    DELETE FROM fcfs.meeting m USING differing d WHERE m.section_id = d.section_id),
+placed AS (
+    INSERT INTO fcfs.meeting (%2$s)
+    SELECT %2$s
+    FROM (SELECT w.n AS place, w.number, (w.meeting).* FROM wanted w JOIN differing d ON d.n = w.n) AS r
+    ORDER BY place, number)$sql$, same_key, meeting_columns);
     END IF;
-    apply := apply || format(
-        ' SELECT array_agg(coalesce(g.found_id, %s) ORDER BY g.n), array_agg(CASE WHEN NOT g.is_there THEN ''added'' WHEN c.n IS NOT NULL %s'
-        ' THEN ''changed'' ELSE ''unchanged'' END ORDER BY g.n) FROM found g LEFT JOIN changed c ON c.n = g.n LEFT JOIN added t ON %s%s',
-        CASE WHEN has_id THEN 't.id' ELSE 'NULL::bigint' END, CASE WHEN relation = 'section' THEN 'OR d.n IS NOT NULL' ELSE '' END, same_key,
-        CASE WHEN relation = 'section' THEN ' LEFT JOIN differing d ON d.n = g.n' ELSE '' END);
+    apply := apply || format($sql$
+SELECT array_agg(coalesce(g.found_id, %1$s) ORDER BY g.n),
+    array_agg(CASE
+        WHEN NOT g.is_there THEN 'added'
+        WHEN c.n IS NOT NULL OR d.n IS NOT NULL THEN 'changed'
+        ELSE 'unchanged'
+    END ORDER BY g.n)
+FROM found g
+LEFT JOIN added t ON %2$s
+LEFT JOIN changed c ON c.n = g.n
+LEFT JOIN differing d ON d.n = g.n$sql$, row_id, same_key);
 END
 $$;
 COMMENT ON FUNCTION fcfs.catalogue_part(text) IS
-    'How load_catalogue() writes one part of a catalogue: its table, the keys that its elements are known by, all keys with the category of their type, those that must be there, the columns that are no references, and what says which reference is to nothing, and the statement that writes.';
+    'How load_catalogue() writes one part of a catalogue: its table, the keys that its elements are known by, all keys with the category of their type, those that must be there, what says which reference is to nothing, and the statement that writes.';
 
 CREATE FUNCTION fcfs.catalogue_type_problem(object jsonb, types jsonb)
 RETURNS text
@@ -218,7 +266,7 @@ BEGIN
 
     FOREACH part IN ARRAY parts LOOP
         CONTINUE WHEN coalesce(jsonb_array_length(catalogue -> part), 0) = 0;
-        SELECT p.relation, p.natural_key, p.types, p.must, p.own, p.missing, p.apply INTO plan FROM fcfs.catalogue_part(part) AS p;
+        SELECT p.relation, p.natural_key, p.types, p.must, p.missing, p.apply INTO plan FROM fcfs.catalogue_part(part) AS p;
 
         -- What can be said of an element without touching a table.
         WITH element AS MATERIALIZED (
@@ -298,7 +346,7 @@ BEGIN
                 culprit := NULL;
                 FOR key IN SELECT k.key FROM jsonb_object_keys(elements[first] - 'meetings') AS k (key) WHERE state LIKE '22%' LOOP
                     BEGIN
-                        EXECUTE format('SELECT FROM jsonb_to_record($1) AS r (%s)', plan.own) USING jsonb_build_object(key, elements[first] -> key);
+                        EXECUTE format('SELECT jsonb_populate_record(NULL::fcfs.%I, $1)', plan.relation) USING jsonb_build_object(key, elements[first] -> key);
                     EXCEPTION WHEN data_exception THEN
                         culprit := format('key "%s": ', key);
                     END;

@@ -28,7 +28,7 @@ wait_for_claims($primary, 30);
 
 # Every function but those that only look, with arguments of their types, so that
 # one that is new is asked too.
-my $only_look = join ', ', map { "'$_'" } qw(verify health refusals pools is_preloaded worker_state escrow_differences section_schedule waitlist_position catalogue_part catalogue_type_problem);
+my $only_look = join ', ', map { "'$_'" } qw(verify health refusals pools is_preloaded worker_state escrow_differences section_schedule waitlist_position catalogue_columns catalogue_part catalogue_type_problem);
 my @writes = split /\n/, $primary->safe_psql('postgres', <<"END");
 SELECT format('fcfs.%I(%s)', p.proname, string_agg(coalesce(
     CASE p.proname WHEN 'reload_pool' THEN (ARRAY['''coupon''', '1'])[a.n] END,
