@@ -114,7 +114,8 @@ class Lines:
 
     def ended_by_others(self, claim, call):
         """Has surely somebody else ended it? If perhaps, that is noted."""
-        others = [other for other in self.enders_of(claim) if other is not call and self.ended_with(other, claim)
+        others = [other for other in self.enders_of(claim) if other is not call and (other.key is None or other.key != call.key)
+                  and self.ended_with(other, claim)
                   and (other.lost or self.names(other) in (None, claim.id) and (other.became or not is_join(other)))]
         if any(not other.lost and self.checker.fate(other) == COMMITTED and (
                 self.names(other) or not any(self.ended_with(other, another) for another in self.checker.by_person[
