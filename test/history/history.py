@@ -1,6 +1,7 @@
 """Reads the logs of the load driver: what each call was, when it was sent and
 answered, and what became of the transaction that it was in."""
 import collections
+import copy
 import json
 
 NEVER = float("inf")
@@ -31,6 +32,7 @@ class Call:
         self.id = None
         self.replayed = False
         self.status = None          # of the claim that it was answered with, where it may have more than one
+        self.dropped = ()           # whom a cancelled section has dropped: (id, status)
         self.became = None          # the operation that it turned out to be
         self.transaction = None
         self.before = ()            # calls of the same transaction that stood when it was sent
@@ -47,8 +49,22 @@ class Call:
         self.id = line.get("id")
         self.replayed = line.get("replayed", False)
         self.status = line.get("status")
+        if self.operation == "cancel_section":
+            self.dropped = [(int(number), status) for number, status in
+                            (one.split(" ") for one in (self.status or "").split(", ") if one)]
+            self.status = None
         if not self.lost:
             self.answered = line["t"]
+
+    def parts(self):
+        """Itself; and what it did to each of those whom it has dropped, as calls of their own."""
+        yield self
+        for number, status in self.dropped:
+            part = copy.copy(self)
+            part.operation = "drop_seat" if status == "enrolled" else "drop_place"
+            part.arguments, part.id, part.dropped = (number,), number, ()
+            part.made, part.gave = {}, {}
+            yield part
 
     @property
     def takes(self):

@@ -20,6 +20,9 @@ from world import OPERATIONS, Claim, overrides
 # Calls that pass on what is free: those that give up seats do too.
 PASSING = ("join_waitlist", "join_waitlist_to_swap", "leave_waitlist", "pass_waitlists")
 
+# Calls that end a place, and no seat.
+LEAVING = {"leave_waitlist", "drop_place"}
+
 
 def passes_on(call):
     operation = OPERATIONS[call.operation]
@@ -156,9 +159,9 @@ class Lines:
         named = {call.operation for call in enders if call.code == "OK" and self.checker.fate(call) == COMMITTED
                  and self.names(call) == claim.id}
         if named:
-            return "left" if named == {"leave_waitlist"} else "seated"
+            return "left" if named <= LEAVING else "seated"
         enders = [call for call in enders if self.ended_with(call, claim)]
-        left = [call for call in enders if call.operation == "leave_waitlist"]
+        left = [call for call in enders if call.operation in LEAVING]
         # A seat may also have been given up for another that was waited for.
         if left and len(left) == len(enders) and not any(
                 other.swap == claim.pool for other in self.world.claims.values() if other.person == claim.person):
@@ -188,7 +191,7 @@ class Lines:
                 i = bisect.bisect_right(starts, seen[place.id][-1])
             until = self.looks[i][1] if i < len(self.looks) and (sure <= starts[i] or seen[place.id]) else NEVER
             until = min([until, *(call.transaction.done for call in self.enders_of(place)
-                                  if call.code == "OK" and self.checker.fate(call) == COMMITTED and call.operation != "leave_waitlist"
+                                  if call.code == "OK" and self.checker.fate(call) == COMMITTED and call.operation not in LEAVING
                                   and place.id == (call.id if OPERATIONS[call.operation].claim is None else call.arguments[0]))])
             self.bound(place, since, until)
 
@@ -319,6 +322,9 @@ class Lines:
         if any(other is not place and any(by.transaction is call.transaction for by in other.passed_by)
                for other in self.of_person[place.person]):
             return True             # it may have got another seat by the same call
+        if with_room and any(other is not place and other.pool == place.pool and any(by.transaction is call.transaction for by in other.passed_by)
+                             for other in self.promoted):
+            return True             # or another in its line, who was before it, the seat that there was
         return any(self.checker.can_be_refused(wanted, swap, with_room) for swap in swaps)
 
     def judge_last_pass(self):

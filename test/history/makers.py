@@ -138,7 +138,8 @@ class Makers:
                     self.finding(f"{claim}: it came without that of {pool}", *makers)
 
     def find_moves(self):
-        for call in [*self.calls, *self.lines.seated_at_once]:
+        # Who was dropped is known for certain.
+        for call in sorted([*self.calls, *self.lines.seated_at_once], key=lambda call: call.operation != "drop_seat"):
             operation = operation_of(call)
             if operation.to is None or call.code not in ("OK", "UNKNOWN") or operation.bad(call.arguments):
                 continue
@@ -193,6 +194,7 @@ class Makers:
             claims = [claim for claim in claims if claim.over and any(since <= claim.ended <= until for since, until in moments)]
             # What was to be given up for a seat somebody else may have ended while it was waited for.
             claims = [claim for claim in claims if not is_join(call) or not self.lines.ended_by_others(claim, call)]
+            claims = [claim for claim in claims if not any(move.operation == "drop_seat" and self.fate(move) == COMMITTED for move in claim.moves)]
         else:
             own = [claim for claim in claims if any(maker in call.before for maker in claim.makers)
                    and not any(move in call.before for move in claim.moves)]

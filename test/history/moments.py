@@ -2,7 +2,7 @@
 import bisect
 import collections
 from history import COMMITTED, NEVER, UNKNOWN
-from world import KINDS, SHORTEST_HOLD, Steps, is_function, operation_of
+from world import KINDS, SHORTEST_HOLD, Steps, is_function, operation_of, shut
 
 
 def first_of(moments, default=NEVER):
@@ -28,9 +28,12 @@ class Moments:
                 changes[kind, pool].append((log.first["t"] if changes[kind, pool] else -NEVER, log.first["t"], value))
         for call in self.calls:
             operation = operation_of(call)
-            if operation.capacity is not None and call.code == "OK" and self.fate(call):
+            if call.code == "OK" and self.fate(call):
                 sure = call.transaction.done if self.fate(call) == COMMITTED else NEVER
-                changes[operation.kind, call.arguments[0]].append((call.transaction.sent, sure, self.capacity_of(call)))
+                if operation.capacity is not None:
+                    changes[operation.kind, call.arguments[0]].append((call.transaction.sent, sure, self.capacity_of(call)))
+                if operation.opens is not None:
+                    changes["open", call.arguments[0]].append((call.transaction.sent, sure, operation.opens))
         for pool, values in changes.items():
             values.sort()
             limit = self.limits[pool] = Limit()
@@ -61,8 +64,11 @@ class Moments:
     def limit(self, rule, name, most):
         if name not in self.limits:
             limit = self.limits[name] = Limit(rule is None or rule.invariant)
+            times = [time for time in shut(self.world.facts, *name[1:]) if time[2] == name[0]] if rule and rule.opening else ()
             for steps in (limit.possible, limit.promised, limit.certain):
                 steps.add(-NEVER, NEVER, -most)
+                for since, until, _ in times:
+                    steps.add(since, until, 1)
         return self.limits[name]
 
     def note_claim(self, claim):

@@ -66,14 +66,31 @@ static const Operation operations[] = {
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 
 /* What an administrator does, alone in a connection. */
-static const Operation set_capacity[POOL_KINDS] = {
-	{.kind = SECTION, .weight = 1, .name = "set_section_capacity", .arguments = {POOL, CAPACITY},
+static const Operation administration[] = {
+	{.kind = SECTION, .weight = 3, .name = "set_section_capacity", .arguments = {POOL, CAPACITY},
 	 .sql = "UPDATE fcfs.section SET capacity = $2 WHERE id = $1 RETURNING 'OK', id"},
-	{.kind = ITEM, .weight = 1, .name = "set_item_capacity", .arguments = {POOL, CAPACITY},
+	/* A catalogue of one section; what it says of one that was refused, as its code. */
+	{.kind = SECTION, .weight = 1, .name = "load_catalogue", .arguments = {POOL, CAPACITY},
+	 .sql = "SELECT CASE WHEN l.action <> 'refused' THEN 'OK'"
+			" WHEN l.reason LIKE '%would exceed its capacity%' THEN 'section_capacity'"
+			" WHEN l.reason LIKE '%a lock was not available%' THEN 'LOCK_TIMEOUT' ELSE l.reason END, l.id"
+			" FROM fcfs.section s JOIN fcfs.term t ON t.id = s.term_id JOIN fcfs.course c ON c.id = s.course_id,"
+			" fcfs.load_catalogue(jsonb_build_object('sections', jsonb_build_array(jsonb_build_object("
+			"'term', t.code, 'course', c.code, 'code', s.code, 'capacity', $2::integer))), true) l WHERE s.id = $1"},
+	/* Whom it has dropped: "7 enrolled, 9 waitlisted". */
+	{.kind = SECTION, .weight = 1, .name = "cancel_section", .arguments = {POOL},
+	 .sql = "SELECT 'OK', NULL, false, string_agg(enrollment_id || ' ' || status, ', ') FROM fcfs.cancel_section($1)"},
+	{.kind = ITEM, .weight = 3, .name = "set_item_capacity", .arguments = {POOL, CAPACITY},
 	 .sql = "UPDATE fcfs.item SET stock = $2 WHERE id = $1 RETURNING 'OK', id"},
-	{.kind = COUPON, .weight = 1, .name = "set_coupon_capacity", .arguments = {POOL, CAPACITY},
+	{.kind = COUPON, .weight = 3, .name = "set_coupon_capacity", .arguments = {POOL, CAPACITY},
 	 .sql = "UPDATE fcfs.coupon SET quota = $2 WHERE id = $1 RETURNING 'OK', id"},
 };
+
+#define ADMINISTRATION (sizeof(administration) / sizeof(administration[0]))
+
+static const Operation open_section = {
+	.kind = SECTION, .name = "open_section", .arguments = {POOL},
+	.sql = "UPDATE fcfs.section SET cancelled_at = NULL WHERE id = $1 RETURNING 'OK', id"};
 /* clang-format on */
 
 static const Operation begins[] = {
@@ -316,18 +333,35 @@ plan_transaction(Planner *planner, Transaction *transaction)
 		add_block(planner, transaction);
 }
 
-/* The next change of a capacity, in a block that ends one way or the other. */
+/* A section that was cancelled is opened again, if that is committed, and soon. */
+static const Operation *
+choose_administration(Planner *planner)
+{
+	if (planner->cancelled != 0 && percent(&planner->random, 40))
+		return &open_section;
+	return choose(&planner->random, administration, ADMINISTRATION, planner->kinds, false);
+}
+
+/* The next change of a capacity, or the like, in a block that ends one way or the other. */
 void
 plan_administration(Planner *planner, Transaction *transaction)
 {
 	uint64_t *random = &planner->random;
-	const Operation *operation = choose(random, set_capacity, POOL_KINDS, planner->kinds, false);
+	const Operation *operation = choose_administration(planner);
+	const Operation *end = choose(random, ends, 2, ~0U, false);
+	Step *step;
 
 	transaction->count = 0;
 	transaction->keyed = false;
 	add_step(transaction, &begins[0])->pause = below(random, 40000);
-	(void) add_call(transaction, random, operation);
-	add_step(transaction, choose(random, ends, 2, ~0U, false))->pause = below(random, 3000);
+	step = add_call(transaction, random, operation);
+	if (operation == &open_section)
+		step->arguments[0] = planner->cancelled;
+	if (strcmp(end->name, "commit") == 0 && operation == &open_section)
+		planner->cancelled = 0;
+	else if (strcmp(operation->name, "cancel_section") == 0)
+		planner->cancelled = step->arguments[0];
+	add_step(transaction, end)->pause = below(random, 3000);
 }
 
 /* What is done once at the end. */
@@ -349,6 +383,7 @@ plan_init(Planner *planner, uint64_t seed, int connection, unsigned wanted)
 	planner->connection = connection;
 	planner->kinds = wanted;
 	planner->keys = 0;
+	planner->cancelled = 0;
 }
 
 /* What a profile is about: all kinds, or the one that it names. 0: nothing. */

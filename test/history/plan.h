@@ -73,8 +73,9 @@ typedef struct Planner
 	uint64_t seed;
 	uint64_t random;
 	int connection;
-	unsigned kinds; /* bits of the pool kinds to be used */
-	int64_t keys;   /* how many keys it has used */
+	unsigned kinds;    /* bits of the pool kinds to be used */
+	int64_t keys;      /* how many keys it has used */
+	int64_t cancelled; /* the section that was cancelled last, until it is open again; 0: none */
 } Planner;
 
 extern void plan_init(Planner *planner, uint64_t seed, int connection, unsigned kinds);

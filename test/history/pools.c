@@ -81,6 +81,8 @@ const char *const pools_capacities =
 	"SELECT 'section', id, capacity - coalesce((SELECT sum(capacity) FROM fcfs.reserved_seats"
 	" WHERE section_id = s.id), 0) FROM fcfs.section s WHERE code LIKE 'load%'"
 	" UNION ALL SELECT 'line', id, waitlist_capacity FROM fcfs.section WHERE code LIKE 'load%'"
+	" UNION ALL SELECT 'open', id, (cancelled_at IS NULL)::integer FROM fcfs.section"
+	" WHERE code LIKE 'load%'"
 	" UNION ALL SELECT 'reserved_seats', r.id, r.capacity FROM fcfs.reserved_seats r"
 	" JOIN fcfs.section s ON s.id = section_id WHERE s.code LIKE 'load%'"
 	" UNION ALL SELECT 'cross_list', id, capacity FROM fcfs.cross_list WHERE code LIKE 'load%'"

@@ -1,7 +1,7 @@
 """Each answer against the rules."""
 from line import is_join
 from history import NEVER
-from world import KINDS, OPERATIONS, RULES, SHORTEST_HOLD, TIMEOUT_STATE, TIMEOUTS, WINDOWS, Change, Steps, is_function, operation_of
+from world import KINDS, OPERATIONS, RULES, SHORTEST_HOLD, TIMEOUT_STATE, TIMEOUTS, Change, Steps, is_function, operation_of
 
 # Errors that may come to anybody: deadlocks, old snapshots, and faults of the server.
 ERRORS = ("40P01", "40001", "25006", "3B001")
@@ -40,6 +40,8 @@ class Rules:
                 self.finding("such arguments are not answered like that", call)
         elif operation.takes or operation.drops:
             self.judge_change(call, operation)
+        elif call.operation == "cancel_section" and call.code == "OK":
+            self.judge_cancelled(call)
         elif operation.to:
             self.judge_move(call, operation)
         elif operation.capacity is not None:
@@ -50,9 +52,6 @@ class Rules:
     def judge_change(self, call, operation):
         """What it gives back and what it takes, at one moment: each rule is about what there is then."""
         change = Change(call, operation, self.world.facts)
-        function = is_function(call)
-        if function and any(self.judge_window(call, change.kind, pool) for pool, _ in change.adds):
-            return
         if (self.judge_drops(call, operation, operation.kind, change.drops)
                 or self.judge_drops(call, operation, "section", change.holds)):
             return
@@ -122,17 +121,6 @@ class Rules:
         if not lacked:
             self.finding("at no moment can it have been refused for that", call)
         return True
-
-    def judge_window(self, call, kind, pool):
-        """Is it said to be too early or too late? The time is taken when the call comes to the server."""
-        facts = self.world.facts[kind][pool]
-        opens, closes = facts["opens"] or -NEVER, facts["closes"] or NEVER
-        early, late = WINDOWS[kind]
-        if (call.sent >= opens if call.code == early else call.answered < opens):
-            self.finding(f"{kind} {pool}: it opened at {opens}", call)
-        if (call.answered < closes if call.code == late else call.sent >= closes):
-            self.finding(f"{kind} {pool}: it closed at {closes}", call)
-        return call.code in (early, late)
 
     def can_be_full(self, call, rule, change):
         """Can there have been a moment at which one of the pools had no room, or none for those who come new?"""
@@ -337,6 +325,14 @@ class Rules:
         if claim.over_since <= last:
             can.add(claim.status)
         return can
+
+    def judge_cancelled(self, call):
+        """All who were in a section that is cancelled, or in its line, were dropped; judge_move() is about each of those."""
+        named = {number for number, _ in call.dropped}
+        for claim in self.claims.values():
+            if (claim.kind in ("section", "line") and claim.pool == call.arguments[0] and claim.id not in named and claim.sure_since <= call.sent
+                    and any(since <= call.sent and call.answered <= until for since, until in self.surely(claim))):
+                self.finding(f"{claim}: it was not dropped", call, *claim.makers)
 
     def judge_capacity(self, call, operation):
         """Lowered below what is claimed: that is refused, and only that."""

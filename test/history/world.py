@@ -37,6 +37,8 @@ POOLS = {
     "reserved_seats": "SELECT r.id, s.strict_order, r.capacity FROM fcfs.reserved_seats r JOIN fcfs.section s ON s.id = r.section_id"
                       " WHERE s.code LIKE 'load%'",
     "line": "SELECT id, false, waitlist_capacity FROM fcfs.section WHERE code LIKE 'load%'",
+    # No claim takes of it; there is none of it while the section is cancelled.
+    "open": "SELECT id, false, (cancelled_at IS NULL)::integer FROM fcfs.section WHERE code LIKE 'load%'",
     "cross_list": "SELECT id, false, capacity FROM fcfs.cross_list WHERE code LIKE 'load%'",
     "item": "SELECT id, strict_order, stock FROM fcfs.item WHERE code LIKE 'load%'",
     "coupon": "SELECT id, strict_order, quota FROM fcfs.coupon WHERE code LIKE 'load%'",
@@ -55,14 +57,14 @@ class Operation:
     takes from and how much, drops: those whose claims it gives back. id_is: what the id of its answer is of.
     to: it gives a claim another status, if it is one of those in of; claim: which argument is the claim's
     id, where it is not found by person and pool. missing, wrong: the answers that there is no such claim, and
-    that its status is another one. holds: sections that must be had, and are given up later. capacity: which argument is the new capacity of the pool. bad: the SQLSTATE of
+    that its status is another one. holds: sections that must be had, and are given up later. capacity: which argument is the new capacity of the pool. opens: whether a section is open then. bad: the SQLSTATE of
     arguments that make no sense."""
 
     def __init__(self, kind, person=None, pool=None, adds=None, drops=None, id_is="claim", to=None, of=(), claim=None,
-                 missing=None, wrong=None, holds=lambda arguments: (), capacity=None, bad=lambda arguments: None):
+                 missing=None, wrong=None, holds=lambda arguments: (), capacity=None, opens=None, bad=lambda arguments: None):
         self.kind, self.person, self.pool, self.adds, self.drops, self.id_is = kind, person, pool, adds, drops, id_is
         self.to, self.of, self.claim, self.missing, self.wrong, self.capacity = to, of, claim, missing, wrong, capacity
-        self.holds, self.bad = holds, bad
+        self.holds, self.opens, self.bad = holds, opens, bad
 
     @property
     def takes(self):
@@ -116,6 +118,12 @@ OPERATIONS = {
     "raw_issue_coupon": taking("coupon", person=1, pool=0),
     "raw_revoke_coupon": Operation("coupon", to="revoked", of=("issued",), claim=0, missing="NONE", wrong="NONE"),
     "set_section_capacity": Operation("section", pool=0, capacity=1),
+    "cancel_section": Operation("section", pool=0, opens=0),
+    "open_section": Operation("section", pool=0, opens=1),
+    # Of each that was dropped, see Call.parts().
+    "drop_seat": Operation("section", to="cancelled", of=("enrolled",), claim=0),
+    "drop_place": Operation("line", to="left", of=("waitlisted",), claim=0),
+    "load_catalogue": Operation("section", pool=0, capacity=1),
     "set_item_capacity": Operation("item", pool=0, capacity=1),
     "set_coupon_capacity": Operation("coupon", pool=0, capacity=1),
 }
@@ -135,14 +143,38 @@ class Rule:
     for which takes of open transactions count too: of each list one. policy: raw SQL may pass over it.
     lack: it is not about too much, but about what would be missing, which the checker judges by a method of that name.
     raw: it is for raw SQL only; invariant: it holds all the same. looks: it only looks
-    at what others take of the limit. together: answers that are judged in the same turn. override: what an administrator calls it who lets
+    at what others take of the limit. opening: it is about when a pool is open, which has nothing to do with claims. together: answers that are judged in the same turn. override: what an administrator calls it who lets
     somebody pass over it for a pool."""
 
     def __init__(self, codes, limits=lambda facts, person, pool, units: (), room=None, lack=None, policy=False, raw=False,
-                 invariant=True, override=None, looks=False, together=()):
+                 invariant=True, override=None, looks=False, opening=False, together=()):
         self.codes, self.limits, self.room, self.policy, self.raw = codes, limits, room, policy, raw
-        self.lack, self.looks, self.together = lack, looks, together
+        self.lack, self.looks, self.opening, self.together = lack, looks, opening, together
         self.invariant, self.override = invariant, override
+
+
+def early(kind):
+    return lambda facts, person, pool, units: [(("early", kind, pool, person), 1, 1)]
+
+
+def late(kind):
+    return lambda facts, person, pool, units: [(("late", kind, pool, person), 1, 1)]
+
+
+def cancelled(facts, person, section, units):
+    return [(("open", section), 1, 1)]
+
+
+def closed(facts, person, section, units):
+    """Nobody may pass over it that a section is cancelled."""
+    return cancelled(facts, person, section, units) + (
+        late("section")(facts, person, section, units) if "window" not in overrides(facts, "section", person, section) else [])
+
+
+# Functions come too early, or too late.
+ENROLLMENT_WINDOW = (Rule(("ENROLLMENT_NOT_STARTED",), early("section"), policy=True, override="window", opening=True,
+                          together=("ENROLLMENT_CLOSED",)),
+                     Rule(("ENROLLMENT_CLOSED",), closed, policy=True, opening=True))
 
 
 def course_once(facts, person, section, _units):
@@ -163,6 +195,8 @@ def seats(facts, person, section):
 # In the order in which they are judged. A limit is (name, units that a claim takes of it, how much there is).
 RULES = {
     "section": (
+        *ENROLLMENT_WINDOW,
+        Rule(("enrollment_section_not_cancelled",), cancelled, raw=True, opening=True),
         Rule(("ALREADY_ENROLLED", "enrollment_once_a_course"), course_once, together=("ALREADY_WAITLISTED",)),
         Rule(("ALREADY_WAITLISTED",), place_once, policy=True, looks=True),
         Rule(("COREQUISITE_NOT_MET", "PREREQUISITE_NOT_MET"), lack="courses", policy=True, override="prerequisite"),
@@ -182,6 +216,7 @@ RULES = {
         Rule(("COURSE_FULL", "section_capacity", "cross_list_capacity"), room=seats, override="capacity"),
     ),
     "line": (
+        *ENROLLMENT_WINDOW,
         Rule(("ALREADY_ENROLLED",), course_once, looks=True),
         Rule(("ALREADY_WAITLISTED",), place_once),
         Rule(("PREREQUISITE_NOT_MET",), lack="courses", override="prerequisite"),
@@ -192,6 +227,8 @@ RULES = {
              invariant=False),
     ),
     "item": (
+        Rule(("SALE_NOT_STARTED",), early("item"), policy=True, opening=True),
+        Rule(("SALE_CLOSED",), late("item"), policy=True, opening=True),
         Rule(("QUANTITY_LIMIT_EXCEEDED",),
              lambda facts, person, item, units: [(("event", person, facts["item"][item]["event"]), units,
                                                   facts["item"][item]["most"])]
@@ -199,6 +236,8 @@ RULES = {
         Rule(("OUT_OF_STOCK", "item_stock"), room=lambda facts, person, item: [[("item", item)]]),
     ),
     "coupon": (
+        Rule(("COUPON_NOT_STARTED",), early("coupon"), policy=True, opening=True),
+        Rule(("COUPON_CLOSED",), late("coupon"), policy=True, opening=True),
         Rule(("COUPON_ALREADY_ISSUED",),
              lambda facts, person, coupon, units: [(("user", person, coupon), 1, facts["coupon"][coupon]["limit"])]),
         # A raw INSERT is the first of its user, or nothing.
@@ -207,13 +246,6 @@ RULES = {
         Rule(("COUPON_EXHAUSTED", "coupon_quota"), room=lambda facts, person, coupon: [[("coupon", coupon)]]),
     ),
 }
-
-# The answers of functions that it is too early, or too late.
-WINDOWS = {"section": ("ENROLLMENT_NOT_STARTED", "ENROLLMENT_CLOSED"),
-           "line": ("ENROLLMENT_NOT_STARTED", "ENROLLMENT_CLOSED"),
-           "item": ("SALE_NOT_STARTED", "SALE_CLOSED"),
-           "coupon": ("COUPON_NOT_STARTED", "COUPON_CLOSED")}
-
 
 def window(opens, closes):
     return ", ".join(f"'{name}', (extract(epoch FROM {moment}) * 1000000)::bigint"
@@ -244,6 +276,13 @@ FACTS = {
     "coupon": "SELECT id, json_build_object('limit', per_user_limit,"
               f" {window('opens_at', 'closes_at')}) FROM fcfs.coupon WHERE code LIKE 'load%'",
 }
+
+
+def shut(facts, kind, pool, person):
+    """From when until when it is not open to the person, and whether that is too early or too late."""
+    pool_facts = facts[kind][pool]
+    yield -NEVER, pool_facts["opens"] or -NEVER, "early"
+    yield pool_facts["closes"] or NEVER, NEVER, "late"
 
 
 def overrides(facts, kind, person, pool):
@@ -304,7 +343,7 @@ class Claim:
 
     def limits(self, facts):
         """(rule, limit, units, how much there is; None: a pool's capacity) of all that it takes."""
-        return [(rule, *limit) for rule in RULES[self.kind] if not rule.looks
+        return [(rule, *limit) for rule in RULES[self.kind] if not rule.looks and not rule.opening
                 for limit in (((pool, self.units, None) for pool in self.pools(rule, facts)) if rule.room else
                               rule.limits(facts, self.person, self.pool, self.units))]
 
