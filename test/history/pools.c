@@ -9,7 +9,7 @@
 typedef struct Kind
 {
 	const char *name;
-	int capacities[9]; /* of the pools FIRST_POOL, FIRST_POOL + 1, …; 0 ends them */
+	int capacities[11]; /* of the pools FIRST_POOL, FIRST_POOL + 1, …; 0 ends them */
 	const char *setup;
 } Kind;
 
@@ -20,15 +20,19 @@ typedef struct Kind
  */
 static const Kind kinds[POOL_KINDS] = {
 	{"section",
-	 {8, 8, 6, 8, 3, 10, 5, 5},
+	 {8, 8, 6, 8, 3, 10, 5, 5, 4, 4},
 	 /* 101 and 102 are of one course; 101 and 103, and 104 and 105, overlap; 107 and 108 share
 	  * seats. Some of 104 are reserved for every third person. For 106 most have what they must
-	  * have taken before; 108 is taken with 104. Some are let pass over a rule. */
+	  * have taken before; 108 is taken with 104. 109 and 110 are of a term that opens to every
+	  * third person, shuts and opens again; opens to others and shuts for good; and is open to
+	  * all for two seconds. Some are let pass over a rule. */
 	 "INSERT INTO fcfs.term (id, code, enroll_opens_at, enroll_closes_at, starts_on, ends_on,"
 	 " max_credits, min_credits) VALUES (901, 'load', '2000-01-01', '2100-01-01', '2099-02-02',"
-	 " '2099-05-01', 10, 2);"
+	 " '2099-05-01', 10, 2), (902, 'load 2', '2000-01-01', '2100-01-01', '2099-06-02', "
+	 "'2099-09-01', 4,"
+	 " NULL);"
 	 "INSERT INTO fcfs.course (id, code, credits)"
-	 " SELECT 900 + g, 'load ' || g, 2 + g % 3 FROM generate_series(1, 8) g;"
+	 " SELECT 900 + g, 'load ' || g, 2 + g % 3 FROM generate_series(1, 10) g;"
 	 "INSERT INTO fcfs.prerequisite (course_id, required_course_id, min_points, concurrent) VALUES"
 	 " (905, 908, 2, false), (907, 903, NULL, true);"
 	 "INSERT INTO fcfs.grade (student_id, course_id, term_id, points)"
@@ -39,20 +43,26 @@ static const Kind kinds[POOL_KINDS] = {
 	 " (101, 901, 901, 'load A', 8, false, 4, NULL), (102, 901, 901, 'load B', 8, false, 0, NULL),"
 	 " (103, 901, 902, 'load A', 6, true, 2, NULL), (104, 901, 903, 'load A', 8, false, 3, NULL),"
 	 " (105, 901, 904, 'load A', 3, false, 5, NULL), (106, 901, 905, 'load A', 10, true, 0, NULL),"
-	 " (107, 901, 906, 'load A', 5, false, 2, 901), (108, 901, 907, 'load A', 5, false, 3, 901);"
+	 " (107, 901, 906, 'load A', 5, false, 2, 901), (108, 901, 907, 'load A', 5, false, 3, 901),"
+	 " (109, 902, 909, 'load A', 4, false, 2, NULL), (110, 902, 910, 'load A', 4, false, 3, NULL);"
 	 "INSERT INTO fcfs.meeting (section_id, weekday, starts_at, ends_at) VALUES"
 	 " (101, 1, '09:00', '10:30'), (102, 2, '09:00', '10:30'), (103, 1, '10:00', '11:00'),"
 	 " (104, 3, '09:00', '10:30'), (105, 3, '10:29', '12:00'), (106, 4, '09:00', '10:30'),"
 	 " (107, 5, '09:00', '10:30'), (108, 2, '12:00', '13:30');"
-	 "INSERT INTO fcfs.student_group (id, code) VALUES (901, 'load');"
+	 "INSERT INTO fcfs.student_group (id, code) VALUES (901, 'load 1'), (902, 'load 2');"
 	 "INSERT INTO fcfs.student_group_member (student_id, student_group_id)"
-	 " SELECT id, 901 FROM fcfs.student WHERE id BETWEEN 9001 AND 9024 AND id % 3 = 0;"
+	 " SELECT id, 901 + id % 3 FROM fcfs.student WHERE id BETWEEN 9001 AND 9024 AND id % 3 < 2;"
+	 "INSERT INTO fcfs.enrollment_wave (term_id, student_group_id, opens_at, closes_at) VALUES"
+	 " (902, 901, now(), now() + interval '3 s'), (902, 901, now() + interval '6 s', '2100-01-01'),"
+	 " (902, 902, now() + interval '1 s', now() + interval '10 s'),"
+	 " (902, NULL, now() + interval '12 s', now() + interval '14 s');"
 	 "INSERT INTO fcfs.reserved_seats (id, section_id, student_group_id, seats)"
 	 " VALUES (901, 104, 901, 3);"
 	 "INSERT INTO fcfs.permission_override (student_id, section_id, rule, granted_by, reason)"
 	 " SELECT person, section, rule, 'load', 'load' FROM (VALUES (9001, 105, 'capacity'),"
 	 " (9002, 103, 'conflict'), (9003, 106, 'credits'), (9005, 106, 'prerequisite'),"
-	 " (9006, 107, 'capacity'), (9007, 101, 'conflict'), (9008, 108, 'prerequisite'))"
+	 " (9006, 107, 'capacity'), (9007, 101, 'conflict'), (9008, 108, 'prerequisite'),"
+	 " (9005, 109, 'window'), (9002, 110, 'window'))"
 	 " o (person, section, rule);"},
 	{"item",
 	 {20, 12, 10},

@@ -232,12 +232,16 @@ class Rules:
 
     def minimum(self, call, rule, change, how):
         facts = self.world.facts["section"]
-        bound = [pool for pool in change.drops if not change.passes_over(rule, pool)]
-        added, given = (sum(facts[pool]["credits"] for pool in pools) for pools in ([pool for pool, _ in change.adds], change.drops))
-        if not bound or not facts[bound[0]]["min_credits"] or added >= given:
-            return False
-        held = (self.least if how == "can" else self.most)(call, ("credits", change.person), facts[bound[0]]["max_credits"], given)
-        return held + added < facts[bound[0]]["min_credits"]
+        return any(facts[pool]["min_credits"] and self.falls_below(call, change, facts[pool], how)
+                   for pool in change.drops if not change.passes_over(rule, pool))
+
+    def falls_below(self, call, change, section, how):
+        """Below the least credits of the term that the section is given up in."""
+        facts = self.world.facts["section"]
+        added, given = (sum(facts[pool]["credits"] for pool in pools if facts[pool]["term"] == section["term"])
+                        for pools in ([pool for pool, _ in change.adds], change.drops))
+        held = (self.least if how == "can" else self.most)(call, ("credits", change.person, section["term"]), section["max_credits"], given)
+        return added < given and held + added < section["min_credits"]
 
     def taken_before(self, call, name, perhaps):
         """What its own transaction has taken of a limit and not committed, less what it gave back:

@@ -201,7 +201,7 @@ RULES = {
         Rule(("ALREADY_WAITLISTED",), place_once, policy=True, looks=True),
         Rule(("COREQUISITE_NOT_MET", "PREREQUISITE_NOT_MET"), lack="courses", policy=True, override="prerequisite"),
         Rule(("CREDIT_LIMIT_EXCEEDED",),
-             lambda facts, person, section, units: [(("credits", person), facts["section"][section]["credits"],
+             lambda facts, person, section, units: [(("credits", person, facts["section"][section]["term"]), facts["section"][section]["credits"],
                                                      facts["section"][section]["max_credits"])], policy=True, override="credits"),
         Rule(("CREDIT_MINIMUM_NOT_MET",), lack="minimum", policy=True, override="credits"),
         Rule(("SCHEDULE_CONFLICT",),
@@ -247,14 +247,18 @@ RULES = {
     ),
 }
 
+def microseconds_of(moment):
+    return f"(extract(epoch FROM {moment}) * 1000000)::bigint"
+
+
 def window(opens, closes):
-    return ", ".join(f"'{name}', (extract(epoch FROM {moment}) * 1000000)::bigint"
+    return ", ".join(f"'{name}', {microseconds_of(moment)}"
                      for name, moment in (("opens", opens), ("closes", closes)))
 
 
 # What a rule needs to know of the pools, beside their capacity.
 FACTS = {
-    "section": "SELECT s.id, json_build_object('course', s.course_id, 'credits', c.credits,"
+    "section": "SELECT s.id, json_build_object('course', s.course_id, 'term', s.term_id, 'credits', c.credits,"
                " 'max_credits', t.max_credits, 'overlaps', coalesce((SELECT array_agg("
                "   format('%s/%s', least(o.id, s.id), greatest(o.id, s.id))) FROM fcfs.section o"
                "   WHERE o.id <> s.id AND o.schedule && s.schedule), '{}'),"
@@ -267,6 +271,9 @@ FACTS = {
                "   FROM fcfs.reserved_seats r WHERE r.section_id = s.id), 0), 'overrides', coalesce((SELECT json_object_agg("
                "   o.student_id, o.rules) FROM (SELECT student_id, array_agg(rule) AS rules FROM fcfs.permission_override"
                "   WHERE section_id = s.id GROUP BY 1) o), '{}'),"
+               " 'waves', (SELECT json_agg(json_build_array((SELECT json_agg(m.student_id) FROM fcfs.student_group_member m"
+               f"   WHERE m.student_group_id = w.student_group_id), {microseconds_of('w.opens_at')}, {microseconds_of('w.closes_at')}))"
+               "   FROM fcfs.enrollment_wave w WHERE w.term_id = s.term_id),"
                f" {window('t.enroll_opens_at', 't.enroll_closes_at')})"
                " FROM fcfs.section s JOIN fcfs.course c ON c.id = s.course_id JOIN fcfs.term t ON t.id = s.term_id"
                " WHERE s.code LIKE 'load%'",
@@ -281,8 +288,15 @@ FACTS = {
 def shut(facts, kind, pool, person):
     """From when until when it is not open to the person, and whether that is too early or too late."""
     pool_facts = facts[kind][pool]
-    yield -NEVER, pool_facts["opens"] or -NEVER, "early"
-    yield pool_facts["closes"] or NEVER, NEVER, "late"
+    opens, closes = pool_facts["opens"] or -NEVER, pool_facts["closes"] or NEVER
+    yield -NEVER, opens, "early"
+    yield closes, NEVER, "late"
+    if not pool_facts.get("waves"):
+        return
+    for wave_opens, wave_closes in sorted((wave[1:] for wave in pool_facts["waves"] if wave[0] is None or person in wave[0])):
+        yield opens, min(wave_opens, closes), "early"
+        opens = max(opens, wave_closes)
+    yield opens, closes, "late"
 
 
 def overrides(facts, kind, person, pool):
