@@ -33,22 +33,36 @@ static atomic_int_fast64_t slots[POOL_KINDS][SLOTS];
 
 /* The log ------------------------------------------------------------------------ */
 
+static void
+put_number(char *line, size_t *length, Argument what, int64_t number)
+{
+	if (what != CREDITS && what != CREDITS_OF_POOLS)
+		put(line, length, "%" PRId64, number);
+	else if (number == NO_CREDITS)
+		put(line, length, "null");
+	else
+		put(line, length, "%" PRId64 ".%" PRId64, number / 10, number % 10);
+}
+
 /* A number, or an array of them within such brackets. */
 static void
 put_argument(char *line, size_t *length, Argument what, int64_t argument, const char *brackets)
 {
-	int64_t pools[PLAN_POOLS];
+	int64_t numbers[PLAN_POOLS];
 	int count;
 
-	if (what != POOLS)
+	if (what != POOLS && what != CREDITS_OF_POOLS)
 	{
-		put(line, length, "%" PRId64, argument);
+		put_number(line, length, what, argument);
 		return;
 	}
-	count = plan_pools(argument, pools);
+	count = plan_pools(argument, numbers);
 	put(line, length, "%c", brackets[0]);
 	for (int i = 0; i < count; i++)
-		put(line, length, "%s%" PRId64, i > 0 ? "," : "", pools[i]);
+	{
+		put(line, length, "%s", i > 0 ? "," : "");
+		put_number(line, length, what, numbers[i]);
+	}
 	put(line, length, "%c", brackets[1]);
 }
 
@@ -199,7 +213,8 @@ write_call(const Step *step, char *sql)
 	for (; arguments < PLAN_ARGUMENTS && operation->arguments[arguments] != NOTHING; arguments++)
 	{
 		/* What is optional comes behind the key, and has a name. */
-		if (operation->optional && arguments == 2)
+		if (operation->optional &&
+			(arguments + 1 == PLAN_ARGUMENTS || operation->arguments[arguments + 1] == NOTHING))
 			put(sql, &length, "%s => ", operation->optional);
 		put(sql, &length, "$%d, ", arguments + 1);
 	}

@@ -32,6 +32,7 @@ class Call:
         self.id = None
         self.replayed = False
         self.status = None          # of the claim that it was answered with, where it may have more than one
+        self.credits = {}           # pool → what it is taken for, where no argument says so
         self.dropped = ()           # whom a cancelled section has dropped: (id, status)
         self.became = None          # the operation that it turned out to be
         self.transaction = None

@@ -42,6 +42,7 @@ class Promotion(Call):
         self.code = "OK"
         self.id = claim.id
         self.kept = True
+        self.credits = {claim.pool: claim.credits}
         self.transaction = transaction
 
     def __repr__(self):
@@ -135,7 +136,7 @@ class Lines:
 
     def split_one(self, claim, sure):
         place = Claim("line", claim.id, claim.person, claim.pool, 1, "waitlisted")
-        place.arrived, place.swap = claim.arrived, claim.swap
+        place.arrived, place.swap, place.credits = claim.arrived, claim.swap, claim.credits
         self.world.claims["line", claim.id] = place
         place.unsure = not sure
         if claim.status != "waitlisted":

@@ -163,6 +163,7 @@ class Makers:
         passing = [earlier for earlier in call.before if passes_on(earlier)] if place else ()
         if passing and not self.claim(kind, number, call):
             seat = Claim(kind, number, place.person, place.pool, 1)
+            seat.credits = place.credits
             seat.makers.append(passing[-1])
             self.claims[kind, number, call.transaction] = seat
             self.by_person[kind, seat.person, seat.pool].append(seat)

@@ -34,6 +34,14 @@ static const Operation operations[] = {
 	 .makes = true, .says_status = true},
 	{.kind = SECTION, .weight = 3, .name = "join_waitlist_to_swap", .function = "join_waitlist",
 	 .arguments = {PERSON, POOL, OTHER_POOL}, .optional = "swap_from_section_id", .makes = true, .says_status = true},
+	{.kind = SECTION, .weight = 2, .name = "enroll", .arguments = {PERSON, POOL, CREDITS}, .optional = "credits",
+	 .makes = true, .often_last = true},
+	{.kind = SECTION, .weight = 1, .name = "swap_enrollment", .arguments = {PERSON, OTHER_POOL, POOL, CREDITS},
+	 .optional = "credits", .makes = true, .often_last = true},
+	{.kind = SECTION, .weight = 1, .name = "change_schedule", .arguments = {PERSON, POOLS, POOLS, CREDITS_OF_POOLS},
+	 .optional = "credits"},
+	{.kind = SECTION, .weight = 2, .name = "join_waitlist", .arguments = {PERSON, POOL, CREDITS}, .optional = "credits",
+	 .makes = true, .says_status = true, .often_last = true},
 	{.kind = SECTION, .weight = 3, .name = "leave_waitlist", .arguments = {PERSON, POOL}},
 	{.kind = SECTION, .weight = 2, .name = "waitlist_position", .arguments = {PERSON, POOL},
 	 .sql = "SELECT 'OK', fcfs.waitlist_position($1, $2)"},
@@ -193,6 +201,22 @@ choose_pools(uint64_t *random, PoolKind kind, int first)
 	return packed;
 }
 
+/* For an array of so many; seldom for one more. */
+static int64_t
+choose_credits(uint64_t *random, int count)
+{
+	static const int tenths[] = {10, 20, 20, 30, 40, 25, 5, 45, NO_CREDITS};
+	int64_t packed = 0;
+
+	if (count < PLAN_POOLS && percent(random, 3))
+		count++;
+	for (int i = 0; i < count; i++)
+		packed = (int64_t) ((uint64_t) packed << 16 |
+							(uint64_t)
+								tenths[below(random, (int) (sizeof(tenths) / sizeof(tenths[0])))]);
+	return packed;
+}
+
 /* What is in such an array; how many they are. */
 int
 plan_pools(int64_t argument, int64_t *pools)
@@ -205,8 +229,10 @@ plan_pools(int64_t argument, int64_t *pools)
 }
 
 static int64_t
-choose_argument(uint64_t *random, const Operation *operation, Argument what, int pool)
+choose_argument(uint64_t *random, const Operation *operation, Argument what, int pool,
+				int64_t before)
 {
+	int64_t pools[PLAN_POOLS];
 	int capacity = pools_capacity(operation->kind, pool);
 
 	switch (what)
@@ -221,6 +247,10 @@ choose_argument(uint64_t *random, const Operation *operation, Argument what, int
 				   (percent(random, 30) ? pool ^ 1 : below(random, pools_of(operation->kind)));
 		case POOLS:
 			return choose_pools(random, operation->kind, pool);
+		case CREDITS:
+			return 5 * below(random, 10);
+		case CREDITS_OF_POOLS:
+			return choose_credits(random, plan_pools(before, pools));
 		case QUANTITY:
 			return 1 + below(random, 3);
 		case ROWS:
@@ -250,14 +280,16 @@ static Step *
 add_call(Transaction *transaction, uint64_t *random, const Operation *operation)
 {
 	Step *step = add_step(transaction, operation);
-	int pool = crowded(random, 1, pools_of(operation->kind));
+	int count = pools_of(operation->kind);
+	int pool = operation->often_last && percent(random, 50) ? count - 1 : crowded(random, 1, count);
 	int slot = below(random, SLOTS);
 
 	for (int i = 0; i < PLAN_ARGUMENTS; i++)
 	{
 		Argument what = operation->arguments[i];
 
-		step->arguments[i] = choose_argument(random, operation, what, pool);
+		step->arguments[i] =
+			choose_argument(random, operation, what, pool, i > 0 ? step->arguments[i - 1] : 0);
 		if (what == CLAIM || operation->makes)
 			step->slot = slot;
 	}

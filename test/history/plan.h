@@ -15,7 +15,7 @@
 /* Where each pool kind's claims are noted, for calls that are about a claim. */
 #define SLOTS 32
 
-#define PLAN_ARGUMENTS 3
+#define PLAN_ARGUMENTS 4
 #define PLAN_POOLS 3 /* in an array */
 #define PLAN_STEPS 24
 
@@ -24,13 +24,18 @@ typedef enum Argument
 	NOTHING,
 	PERSON,
 	POOL,
-	OTHER_POOL, /* of the same kind, of which there is an even number; perhaps the same one */
-	POOLS,      /* an array, see plan_pools() */
+	OTHER_POOL,       /* of the same kind, of which there is an even number; perhaps the same one */
+	POOLS,            /* an array, see plan_pools() */
+	CREDITS,          /* in tenths */
+	CREDITS_OF_POOLS, /* an array, for those of the argument before, some of them NO_CREDITS */
 	QUANTITY,
 	CLAIM, /* the id that is in a slot when the call is made, 0 if none is */
 	ROWS,
 	CAPACITY
 } Argument;
+
+/* Those of the section, whichever these are. */
+#define NO_CREDITS 9999
 
 /* One thing that can be done; the table of them is in plan.c. */
 typedef struct Operation
@@ -38,11 +43,12 @@ typedef struct Operation
 	const char *name;
 	const char *sql;      /* NULL: a function with two faces, called by its name */
 	const char *function; /* its name, if that is another one */
-	const char *optional; /* the name of its third argument, which comes behind the key */
+	const char *optional; /* the name of its last argument, which comes behind the key */
 	PoolKind kind;
 	Argument arguments[PLAN_ARGUMENTS];
 	int weight;
 	bool makes;       /* its answer is the id of a claim, to be noted in a slot */
+	bool often_last;  /* half of its calls are about the last pool of their kind */
 	bool says_status; /* it may have made claims of two kinds */
 	bool ends;        /* makes sense in a block that has failed */
 } Operation;

@@ -25,7 +25,7 @@ static const Kind kinds[POOL_KINDS] = {
 	  * seats. Some of 104 are reserved for every third person. For 106 most have what they must
 	  * have taken before; 108 is taken with 104. 109 and 110 are of a term that opens to every
 	  * third person, shuts and opens again; opens to others and shuts for good; and is open to
-	  * all for two seconds. Some are let pass over a rule. */
+	  * all for two seconds; the credits of 110 vary. Some are let pass over a rule. */
 	 "INSERT INTO fcfs.term (id, code, enroll_opens_at, enroll_closes_at, starts_on, ends_on,"
 	 " max_credits, min_credits) VALUES (901, 'load', '2000-01-01', '2100-01-01', '2099-02-02',"
 	 " '2099-05-01', 10, 2), (902, 'load 2', '2000-01-01', '2100-01-01', '2099-06-02', "
@@ -45,6 +45,7 @@ static const Kind kinds[POOL_KINDS] = {
 	 " (105, 901, 904, 'load A', 3, false, 5, NULL), (106, 901, 905, 'load A', 10, true, 0, NULL),"
 	 " (107, 901, 906, 'load A', 5, false, 2, 901), (108, 901, 907, 'load A', 5, false, 3, 901),"
 	 " (109, 902, 909, 'load A', 4, false, 2, NULL), (110, 902, 910, 'load A', 4, false, 3, NULL);"
+	 "UPDATE fcfs.section SET min_credits = 1, max_credits = 4 WHERE id = 110;"
 	 "INSERT INTO fcfs.meeting (section_id, weekday, starts_at, ends_at) VALUES"
 	 " (101, 1, '09:00', '10:30'), (102, 2, '09:00', '10:30'), (103, 1, '10:00', '11:00'),"
 	 " (104, 3, '09:00', '10:30'), (105, 3, '10:29', '12:00'), (106, 4, '09:00', '10:30'),"

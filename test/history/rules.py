@@ -78,7 +78,7 @@ class Rules:
 
     def judge_as_enrolment(self, call):
         """Joining a line that nobody is in, when there is a seat: True if one of the rules of enrolling has refused it."""
-        change = Change(call, OPERATIONS["join_enrolled" if len(call.arguments) == 2 else "join_swapped"], self.world.facts)
+        change = Change(call, OPERATIONS[self.lines.at_once(call)], self.world.facts)
         rules = [rule for rule in RULES["section"] if call.code in rule.codes and not rule.room]
         if rules and (not self.can_refuse(call, rules[0], change)
                       or self.must_be_for_line(call, change, call.arguments[1], ("section", call.arguments[1]))):
@@ -90,14 +90,14 @@ class Rules:
             return self.can_be_full(call, rule, change)
         if rule.lack:
             return getattr(self, rule.lack)(call, rule, change, "can")
-        return any(self.can_forbid(call, rule, *limit) for limit in change.net(rule))
+        return any(self.can_forbid(call, rule, name, taken, given[0], most) for name, taken, given, most in change.net(rule))
 
     def must_refuse(self, call, rule, change):
         if rule.room:
             return self.must_be_full(call, rule, change)
         if rule.lack:
             return getattr(self, rule.lack)(call, rule, change, "must")
-        return any(self.must_forbid(call, rule, *limit) for limit in change.net(rule))
+        return any(self.must_forbid(call, rule, name, taken, given[1], most) for name, taken, given, most in change.net(rule))
 
     def can_be_refused(self, promotion, drops, with_room):
         """Can there have been a rule against passing that seat on?"""
@@ -238,10 +238,17 @@ class Rules:
     def falls_below(self, call, change, section, how):
         """Below the least credits of the term that the section is given up in."""
         facts = self.world.facts["section"]
-        added, given = (sum(facts[pool]["credits"] for pool in pools if facts[pool]["term"] == section["term"])
-                        for pools in ([pool for pool, _ in change.adds], change.drops))
-        held = (self.least if how == "can" else self.most)(call, ("credits", change.person, section["term"]), section["max_credits"], given)
-        return added < given and held + added < section["min_credits"]
+        added = sum(change.credits(pool) for pool, _ in change.adds if facts[pool]["term"] == section["term"])
+        least, most = (sum(facts[pool]["range"][i] for pool in change.drops if facts[pool]["term"] == section["term"]) for i in (0, 1))
+        limit = ("credits", change.person, section["term"])
+        if how == "can":
+            return added < most and self.least(call, limit, section["max_credits"], most) + added < section["min_credits"]
+        return added < least and self.most(call, limit, section["max_credits"], least) + added < section["min_credits"]
+
+    def stated(self, _call, _rule, change, _how):
+        """Credits that a section cannot be taken for."""
+        ranges = {pool: self.world.facts["section"][pool]["range"] for pool in change.stated}
+        return any(not ranges[pool][0] <= credits <= ranges[pool][1] for pool, credits in change.stated.items())
 
     def taken_before(self, call, name, perhaps):
         """What its own transaction has taken of a limit and not committed, less what it gave back:

@@ -7,23 +7,23 @@ from history import NEVER
 
 # How claims of a kind of pool are found (id, person, pool, units, status, when it
 # arrived, expires, ended, its arrival number, the rules that it was let pass over, and which
-# reserved seats it is one of, and what it gives up), the status that they begin with, and those that give their units back.
+# reserved seats it is one of, what it gives up, and its credits), the status that they begin with, and those that give their units back.
 KINDS = {
     "section": {
-        "rows": "SELECT e.id, e.student_id, e.section_id, 1, e.status, e.arrived_at, NULL, e.ended_at, NULL, e.override, e.reserved_seats_id, e.swap_section_id"
+        "rows": "SELECT e.id, e.student_id, e.section_id, 1, e.status, e.arrived_at, NULL, e.ended_at, NULL, e.override, e.reserved_seats_id, e.swap_section_id, e.credits::float8"
                 " FROM fcfs.enrollment e JOIN fcfs.section p ON p.id = e.section_id WHERE p.code LIKE 'load%'",
         "first": "enrolled", "over": ("cancelled",),
     },
     # Places in line; their rows are those of seats, see line.py.
     "line": {"rows": None, "first": "waitlisted", "over": ("left", "seated")},
     "item": {
-        "rows": "SELECT r.id, r.customer_id, l.item_id, l.quantity, r.status, r.arrived_at, r.expires_at, r.ended_at, NULL, NULL, NULL, NULL"
+        "rows": "SELECT r.id, r.customer_id, l.item_id, l.quantity, r.status, r.arrived_at, r.expires_at, r.ended_at, NULL, NULL, NULL, NULL, NULL"
                 " FROM fcfs.reservation r JOIN fcfs.reservation_line l ON l.reservation_id = r.id"
                 " JOIN fcfs.item p ON p.id = l.item_id WHERE p.code LIKE 'load%'",
         "first": "held", "over": ("cancelled", "expired"),
     },
     "coupon": {
-        "rows": "SELECT i.id, i.user_id, i.coupon_id, 1, i.status, i.arrived_at, NULL, NULL, i.arrival, NULL, NULL, NULL"
+        "rows": "SELECT i.id, i.user_id, i.coupon_id, 1, i.status, i.arrived_at, NULL, NULL, i.arrival, NULL, NULL, NULL, NULL"
                 " FROM fcfs.coupon_issue i JOIN fcfs.coupon p ON p.id = i.coupon_id WHERE p.code LIKE 'load%'",
         "first": "issued", "over": ("revoked",),
     },
@@ -57,46 +57,58 @@ class Operation:
     takes from and how much, drops: those whose claims it gives back. id_is: what the id of its answer is of.
     to: it gives a claim another status, if it is one of those in of; claim: which argument is the claim's
     id, where it is not found by person and pool. missing, wrong: the answers that there is no such claim, and
-    that its status is another one. holds: sections that must be had, and are given up later. capacity: which argument is the new capacity of the pool. opens: whether a section is open then. bad: the SQLSTATE of
+    that its status is another one. holds: sections that must be had, and are given up later. capacity: which argument is the new capacity of the pool. opens: whether a section is open then. credits: those that it states for pools. bad: the SQLSTATE of
     arguments that make no sense."""
 
     def __init__(self, kind, person=None, pool=None, adds=None, drops=None, id_is="claim", to=None, of=(), claim=None,
-                 missing=None, wrong=None, holds=lambda arguments: (), capacity=None, opens=None, bad=lambda arguments: None):
+                 missing=None, wrong=None, holds=lambda arguments: (), capacity=None, opens=None, credits=lambda arguments: {},
+                 bad=lambda arguments: None):
         self.kind, self.person, self.pool, self.adds, self.drops, self.id_is = kind, person, pool, adds, drops, id_is
         self.to, self.of, self.claim, self.missing, self.wrong, self.capacity = to, of, claim, missing, wrong, capacity
-        self.holds, self.opens, self.bad = holds, opens, bad
+        self.holds, self.opens, self.credits, self.bad = holds, opens, credits, bad
 
     @property
     def takes(self):
         return self.adds is not None
 
 
-def taking(kind, person, pool, units=None):
-    return Operation(kind, person, pool, adds=lambda arguments: [(arguments[pool], 1 if units is None else arguments[units])])
+def taking(kind, person, pool, units=None, credits=lambda arguments: {}):
+    return Operation(kind, person, pool, adds=lambda arguments: [(arguments[pool], 1 if units is None else arguments[units])], credits=credits)
+
+
+def stated(pool):
+    """Credits that are stated for the section that is that argument, in the one behind all others."""
+    def credits(arguments):
+        pools = arguments[pool] if isinstance(arguments[pool], tuple) else arguments[pool:pool + 1]
+        given = arguments[pool + 1:] if pools == arguments[pool:pool + 1] else arguments[pool + 1] if len(arguments) > pool + 1 else ()
+        return {pool: number for pool, number in zip(pools, given) if number is not None}
+    return credits
 
 
 def bad_change(arguments):
-    _, drops, adds = arguments
-    return "22023" if not drops + adds or len(set(drops + adds)) < len(drops + adds) else None
+    _, drops, adds, *credits = arguments
+    if not drops + adds or len(set(drops + adds)) < len(drops + adds):
+        return "22023"
+    return "2202E" if credits and len(credits[0]) != len(adds) else None
 
 
 OPERATIONS = {
-    "enroll": taking("section", person=0, pool=1),
+    "enroll": taking("section", person=0, pool=1, credits=stated(1)),
     "raw_enroll": taking("section", person=0, pool=1),
     "cancel_enrollment": Operation("section", person=0, pool=1, drops=lambda arguments: arguments[1:2],
                                    to="cancelled", of=("enrolled",), missing="NOT_ENROLLED"),
     "swap_enrollment": Operation("section", person=0, adds=lambda arguments: [(arguments[2], 1)], drops=lambda arguments: arguments[1:2],
-                                 to="cancelled", of=("enrolled",), missing="NOT_ENROLLED",
+                                 to="cancelled", of=("enrolled",), missing="NOT_ENROLLED", credits=stated(2),
                                  bad=lambda arguments: "22023" if arguments[1] == arguments[2] else None),
     "change_schedule": Operation("section", person=0, adds=lambda arguments: [(pool, 1) for pool in arguments[2]],
                                  drops=lambda arguments: arguments[1], id_is="person",
-                                 to="cancelled", of=("enrolled",), missing="NOT_ENROLLED", bad=bad_change),
-    "join_waitlist": taking("line", person=0, pool=1),
+                                 to="cancelled", of=("enrolled",), missing="NOT_ENROLLED", credits=stated(2), bad=bad_change),
+    "join_waitlist": taking("line", person=0, pool=1, credits=stated(1)),
     "join_waitlist_to_swap": Operation("line", person=0, pool=1, adds=lambda arguments: [(arguments[1], 1)], missing="NOT_ENROLLED",
                                        of=("enrolled",), holds=lambda arguments: arguments[2:],
                                        bad=lambda arguments: "22023" if arguments[1] == arguments[2] else None),
     # With a seat free, and nobody in line, that is an enrolment.
-    "join_enrolled": taking("section", person=0, pool=1),
+    "join_enrolled": taking("section", person=0, pool=1, credits=stated(1)),
     "join_swapped": Operation("section", person=0, adds=lambda arguments: [(arguments[1], 1)], drops=lambda arguments: arguments[2:],
                               to="cancelled", of=("enrolled",), missing="NOT_ENROLLED"),
     "leave_waitlist": Operation("line", person=0, pool=1, drops=lambda arguments: arguments[1:], to="left", of=("waitlisted",),
@@ -143,13 +155,13 @@ class Rule:
     for which takes of open transactions count too: of each list one. policy: raw SQL may pass over it.
     lack: it is not about too much, but about what would be missing, which the checker judges by a method of that name.
     raw: it is for raw SQL only; invariant: it holds all the same. looks: it only looks
-    at what others take of the limit. opening: it is about when a pool is open, which has nothing to do with claims. together: answers that are judged in the same turn. override: what an administrator calls it who lets
+    at what others take of the limit. credits: claims take of it what they are taken for. opening: it is about when a pool is open, which has nothing to do with claims. together: answers that are judged in the same turn. override: what an administrator calls it who lets
     somebody pass over it for a pool."""
 
     def __init__(self, codes, limits=lambda facts, person, pool, units: (), room=None, lack=None, policy=False, raw=False,
-                 invariant=True, override=None, looks=False, opening=False, together=()):
+                 invariant=True, override=None, looks=False, opening=False, credits=False, together=()):
         self.codes, self.limits, self.room, self.policy, self.raw = codes, limits, room, policy, raw
-        self.lack, self.looks, self.opening, self.together = lack, looks, opening, together
+        self.lack, self.looks, self.opening, self.credits, self.together = lack, looks, opening, credits, together
         self.invariant, self.override = invariant, override
 
 
@@ -200,9 +212,10 @@ RULES = {
         Rule(("ALREADY_ENROLLED", "enrollment_once_a_course"), course_once, together=("ALREADY_WAITLISTED",)),
         Rule(("ALREADY_WAITLISTED",), place_once, policy=True, looks=True),
         Rule(("COREQUISITE_NOT_MET", "PREREQUISITE_NOT_MET"), lack="courses", policy=True, override="prerequisite"),
+        Rule(("CREDITS_OUT_OF_RANGE",), lack="stated", policy=True),
         Rule(("CREDIT_LIMIT_EXCEEDED",),
-             lambda facts, person, section, units: [(("credits", person, facts["section"][section]["term"]), facts["section"][section]["credits"],
-                                                     facts["section"][section]["max_credits"])], policy=True, override="credits"),
+             lambda facts, person, section, units: [(("credits", person, facts["section"][section]["term"]), units,
+                                                     facts["section"][section]["max_credits"])], credits=True, policy=True, override="credits"),
         Rule(("CREDIT_MINIMUM_NOT_MET",), lack="minimum", policy=True, override="credits"),
         Rule(("SCHEDULE_CONFLICT",),
              lambda facts, person, section, units: [(("overlap", person, pair), 1, 1)
@@ -220,6 +233,7 @@ RULES = {
         Rule(("ALREADY_ENROLLED",), course_once, looks=True),
         Rule(("ALREADY_WAITLISTED",), place_once),
         Rule(("PREREQUISITE_NOT_MET",), lack="courses", override="prerequisite"),
+        Rule(("CREDITS_OUT_OF_RANGE",), lack="stated"),
         Rule(("WAITLIST_FULL",), room=lambda facts, person, section: [[("line", section)]]),
         # How many wait, for what the section has, and for what it has reserved.
         Rule((), lambda facts, person, section, units: [(("waiting", section), 1, 0)] + [
@@ -258,7 +272,8 @@ def window(opens, closes):
 
 # What a rule needs to know of the pools, beside their capacity.
 FACTS = {
-    "section": "SELECT s.id, json_build_object('course', s.course_id, 'term', s.term_id, 'credits', c.credits,"
+    "section": "SELECT s.id, json_build_object('course', s.course_id, 'term', s.term_id, 'credits', greatest(least(c.credits, s.max_credits), s.min_credits),"
+               " 'range', json_build_array(coalesce(s.min_credits, c.credits), coalesce(s.max_credits, c.credits)),"
                " 'max_credits', t.max_credits, 'overlaps', coalesce((SELECT array_agg("
                "   format('%s/%s', least(o.id, s.id), greatest(o.id, s.id))) FROM fcfs.section o"
                "   WHERE o.id <> s.id AND o.schedule && s.schedule), '{}'),"
@@ -320,6 +335,7 @@ class Claim:
         self.arrival = None
         self.override = ()          # the rules that it was let pass over
         self.reserved = None        # which reserved seats it is one of
+        self.credits = None         # what it is taken for, if not for those of the section
         self.swap = None            # the section that is given up for the seat, once there is one
         self.seat = None            # of a place in line: the claim that it became, and
         self.passed_by = ()         # the calls that can have passed it on
@@ -330,13 +346,13 @@ class Claim:
 
     @classmethod
     def from_row(cls, kind, values):
-        *what, arrived, expires, ended, arrival, override, reserved, swap = values
+        *what, arrived, expires, ended, arrival, override, reserved, swap, credits = values
         claim = cls(kind, *what)
         claim.arrived = microseconds(arrived)
         claim.expires = microseconds(expires) if expires else NEVER
         claim.ended = microseconds(ended) if ended else NEVER
         claim.arrival = arrival
-        claim.override, claim.reserved, claim.swap = override or (), reserved, swap
+        claim.override, claim.reserved, claim.swap, claim.credits = override or (), reserved, swap, credits
         return claim
 
     @property
@@ -346,6 +362,8 @@ class Claim:
     def made_by(self, call):
         self.makers.append(call)
         call.made[self.pool] = self
+        if not self.there:
+            self.credits = operation_of(call).credits(call.arguments).get(self.pool)
 
     @property
     def there(self):
@@ -359,7 +377,12 @@ class Claim:
         """(rule, limit, units, how much there is; None: a pool's capacity) of all that it takes."""
         return [(rule, *limit) for rule in RULES[self.kind] if not rule.looks and not rule.opening
                 for limit in (((pool, self.units, None) for pool in self.pools(rule, facts)) if rule.room else
-                              rule.limits(facts, self.person, self.pool, self.units))]
+                              rule.limits(facts, self.person, self.pool, self.units_of(rule, facts)))]
+
+    def units_of(self, rule, facts):
+        if not rule.credits:
+            return self.units
+        return facts["section"][self.pool]["credits"] if self.credits is None else self.credits
 
     def pools(self, rule, facts):
         """The pools that it surely takes of."""
@@ -395,6 +418,8 @@ class Change:
         self.adds = operation.adds(call.arguments) if operation.adds else []
         self.drops = operation.drops(call.arguments) if operation.drops else ()
         self.holds = operation.holds(call.arguments)
+        self.stated = operation.credits(call.arguments)
+        self.known = call.credits
 
     def bound(self, rule):
         """What it takes where the rule is not passed over."""
@@ -408,19 +433,24 @@ class Change:
     def rooms_of(self, rule, pool):
         return [room[:1] if self.raw else room for room in rule.room(self.facts, self.person, pool)]
 
+    def credits(self, pool):
+        """What a section that is added is taken for."""
+        return {pool: self.facts["section"][pool]["credits"], **self.known, **self.stated}[pool]
+
     def net(self, rule):
-        """(limit, units taken, units given back, how much there is), for each limit that bounds it."""
-        taken, given, most = collections.Counter(), collections.Counter(), {}
+        """(limit, units taken, least and most units given back, how much there is), for each limit that bounds it."""
+        taken, least, given, most = collections.Counter(), collections.Counter(), collections.Counter(), {}
         for pool, units in self.bound(rule):
-            for name, wanted, most[name] in rule.limits(self.facts, self.person, pool, units):
+            for name, wanted, most[name] in rule.limits(self.facts, self.person, pool, self.credits(pool) if rule.credits else units):
                 taken[name] += wanted
-        for pool in self.drops:
-            for name, units, _ in rule.limits(self.facts, self.person, pool, 1):
-                given[name] += units
+        for pool in self.drops:     # which claim that is, is not known here
+            for counter, units in zip((least, given), self.facts[self.kind][pool]["range"] if rule.credits else (1, 1)):
+                for name, units, _ in rule.limits(self.facts, self.person, pool, units):
+                    counter[name] += units
         for pool in self.holds:     # it will be given up, and is not yet
             for name, units, _ in rule.limits(self.facts, self.person, pool, 1):
                 taken[name] -= units
-        return [(name, taken[name], given[name], there_is) for name, there_is in most.items()]
+        return [(name, taken[name], (least[name], given[name]), there_is) for name, there_is in most.items()]
 
     def rooms(self, rule):
         """(pool that is added, its rooms, each a list of pools of which one is taken: name, units taken, units given back)"""
