@@ -15,7 +15,7 @@ import bisect
 import collections
 import copy
 from history import COMMITTED, NEVER, Call, Transaction
-from world import OPERATIONS, Claim, overrides
+from world import OPERATIONS, Claim, operation_of, overrides
 
 # Calls that pass on what is free: those that give up seats do too.
 PASSING = ("join_waitlist", "join_waitlist_to_swap", "leave_waitlist", "pass_waitlists")
@@ -293,11 +293,19 @@ class Lines:
 
     def could_take(self, ahead, place):
         """Is the seat one that they might have, too?"""
+        if ahead.pool != place.pool and self.keeps_shared_seat(place):
+            return False
         if place.seat.reserved is None:
             return True
         return ahead.pool == place.pool and any(
             reserved == place.seat.reserved and ahead.person in people
             for reserved, people in self.world.facts["section"][place.pool]["reserved"])
+
+    def keeps_shared_seat(self, place):
+        """Did it give up another section of its cross list, and keep the seat of the list?"""
+        facts = self.world.facts["section"]
+        given = {pool for maker in place.seat.makers if (operation := operation_of(maker)).drops for pool in operation.drops(maker.arguments)}
+        return any(facts[pool]["cross_list"] == facts[place.pool]["cross_list"] for pool in given)
 
     def was_passed_over(self, ahead, place, call):
         """Was it surely in line during the whole of the call, and free to take the seat?"""
