@@ -295,10 +295,11 @@ class Lines:
         """Is the seat one that they might have, too?"""
         if ahead.pool != place.pool and self.keeps_shared_seat(place):
             return False
-        if place.seat.reserved is None:
+        seats = place.seat.reserved or place.seat.released
+        if seats is None:
             return True
         return ahead.pool == place.pool and any(
-            reserved == place.seat.reserved and ahead.person in people
+            reserved == seats and ahead.person in people
             for reserved, people in self.world.facts["section"][place.pool]["reserved"])
 
     def keeps_shared_seat(self, place):

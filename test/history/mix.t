@@ -25,7 +25,7 @@ WANTED = {"commit", "rollback", "rollback_to", "OK", "replayed", "IDEMPOTENCY_KE
           "QUANTITY_LIMIT_EXCEEDED", "OUT_OF_STOCK", "RESERVATION_NOT_HELD", "RESERVATION_EXPIRED",
           "COUPON_ALREADY_ISSUED", "COUPON_EXHAUSTED", "COUPON_CLOSED", "section_capacity", "item_stock", "coupon_quota",
           "enrollment_once_a_course", "enrollment_no_overlap", "coupon_issue_once_a_user",
-          "load_catalogue", "cancel_section", "CREDITS_OUT_OF_RANGE", "ENROLLMENT_NOT_STARTED", "ENROLLMENT_CLOSED", "enrollment_section_not_cancelled"}
+          "load_catalogue", "cancel_section", "release_reserved_seats", "CREDITS_OUT_OF_RANGE", "ENROLLMENT_NOT_STARTED", "ENROLLMENT_CLOSED", "enrollment_section_not_cancelled"}
 
 
 def run(tap, log, seconds, *options):

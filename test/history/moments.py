@@ -31,9 +31,17 @@ class Moments:
             if call.code == "OK" and self.fate(call):
                 sure = call.transaction.done if self.fate(call) == COMMITTED else NEVER
                 if operation.capacity is not None:
-                    changes[operation.kind, call.arguments[0]].append((call.transaction.sent, sure, self.capacity_of(call)))
+                    changes[operation.kind, call.arguments[0]].append((call.transaction.sent, sure, call.arguments[operation.capacity]))
                 if operation.opens is not None:
                     changes["open", call.arguments[0]].append((call.transaction.sent, sure, operation.opens))
+                if call.operation == "release_reserved_seats" and call.id > 0:
+                    for reserved in self.releases():
+                        changes["reserved_seats", reserved].append((call.transaction.sent, sure, 0))
+        for reserved, (_, release_at) in self.releases().items():
+            if self.world.worker:   # which tells nobody when it does it
+                changes["reserved_seats", reserved].append((release_at, NEVER, 0))
+            zero = [change for change in changes["reserved_seats", reserved] if change[2] == 0]
+            self.released[reserved] = (first_of(since for since, _, _ in zero), first_of(sure for _, sure, _ in zero))
         for pool, values in changes.items():
             values.sort()
             limit = self.limits[pool] = Limit()
@@ -43,14 +51,42 @@ class Moments:
                 valid.append((since, until, value))
                 until = min(until, sure)
             self.note_capacity(limit, valid)
+            self.valid[pool] = valid
             if self.world.capacity[pool] not in [value for _, until, value in valid if until == NEVER]:
                 self.finding(f"{pool[0]} {pool[1]} has a capacity of {self.world.capacity[pool]}, "
                              f"and not what was acknowledged: {values[-3:]}")
+        for section, facts in self.world.facts["section"].items():
+            for reserved, _ in facts["reserved"]:       # what is reserved for a group is cut out of it
+                self.note_capacity(self.limits["section", section],
+                                   [(since, until, -value) for since, until, value in self.valid["reserved_seats", reserved]])
 
-    def capacity_of(self, call):
-        """What is left for everybody, of the capacity that the call gives to a pool."""
-        operation = operation_of(call)
-        return call.arguments[operation.capacity] - self.world.facts[operation.kind][call.arguments[0]].get("cut_out", 0)
+    def releases(self):
+        """Reserved seats that are released: of which section, from when on."""
+        return {int(reserved): (section, release_at) for section, facts in self.world.facts["section"].items()
+                for reserved, release_at in facts["releases"].items()}
+
+    def cut_out(self, section, call):
+        """The most that can have been reserved for groups meanwhile."""
+        return sum(max(value for since, until, value in self.valid["reserved_seats", reserved] if since <= call.answered and until >= call.sent)
+                   for reserved, _ in self.world.facts["section"][section]["reserved"])
+
+    def find_released(self, claim):
+        """Had it one of those reserved seats that were released since? Its row does not say it any more."""
+        if claim.kind != "section" or claim.raw and not claim.unsure_maker or claim.reserved or not claim.there:
+            return
+        for reserved, people in self.world.facts["section"][claim.pool]["reserved"]:
+            since, sure = self.released.get(reserved, (NEVER, NEVER))
+            if claim.person in people and since < NEVER and claim.possible_since <= sure and claim.possible_until >= since:
+                claim.released = reserved
+
+    def note_released(self, claim):
+        """It surely is one of the section's from the release on, and was perhaps one all the time."""
+        since, sure = self.released[claim.released]
+        self.limits["section", claim.pool].possible.add(claim.possible_since, claim.possible_until + 1, 1)
+        self.limits["reserved_seats", claim.released].possible.add(claim.possible_since, min(claim.possible_until, sure) + 1, 1)
+        for since, until in self.surely(claim):
+            self.limits["section", claim.pool].promised.add(max(since, sure), until, 1)
+            self.limits["section", claim.pool].certain.add(max(since, sure, claim.sure_since), until, 1)
 
     @staticmethod
     def note_capacity(limit, valid):
@@ -75,6 +111,9 @@ class Moments:
         self.note_beginning(claim)
         self.note_confirmation(claim)
         self.note_end(claim)
+        self.find_released(claim)
+        if claim.released and "capacity" not in claim.override:
+            self.note_released(claim)
         for rule, name, units, most in claim.limits(self.world.facts):
             limit = self.limit(rule, name, most)
             if rule.raw and claim.passes_over(rule, self.world.facts):

@@ -88,6 +88,8 @@ static const Operation administration[] = {
 	/* Whom it has dropped: "7 enrolled, 9 waitlisted". */
 	{.kind = SECTION, .weight = 1, .name = "cancel_section", .arguments = {POOL},
 	 .sql = "SELECT 'OK', NULL, false, string_agg(enrollment_id || ' ' || status, ', ') FROM fcfs.cancel_section($1)"},
+	{.kind = SECTION, .weight = 1, .name = "release_reserved_seats", .arguments = {ROWS},
+	 .sql = "SELECT 'OK', fcfs.release_reserved_seats($1)"},
 	{.kind = ITEM, .weight = 3, .name = "set_item_capacity", .arguments = {POOL, CAPACITY},
 	 .sql = "UPDATE fcfs.item SET stock = $2 WHERE id = $1 RETURNING 'OK', id"},
 	{.kind = COUPON, .weight = 3, .name = "set_coupon_capacity", .arguments = {POOL, CAPACITY},

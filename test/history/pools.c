@@ -59,6 +59,9 @@ static const Kind kinds[POOL_KINDS] = {
 	 " (902, NULL, now() + interval '12 s', now() + interval '14 s');"
 	 "INSERT INTO fcfs.reserved_seats (id, section_id, student_group_id, seats)"
 	 " VALUES (901, 104, 901, 3);"
+	 /* Released while they are wanted. */
+	 "INSERT INTO fcfs.reserved_seats (id, section_id, student_group_id, seats, release_at)"
+	 " VALUES (902, 101, 902, 2, now() + interval '3 s');"
 	 "INSERT INTO fcfs.permission_override (student_id, section_id, rule, granted_by, reason)"
 	 " SELECT person, section, rule, 'load', 'load' FROM (VALUES (9001, 105, 'capacity'),"
 	 " (9002, 103, 'conflict'), (9003, 106, 'credits'), (9005, 106, 'prerequisite'),"
@@ -89,8 +92,7 @@ const char *const pools_setup_people =
 
 /* What every log begins with. */
 const char *const pools_capacities =
-	"SELECT 'section', id, capacity - coalesce((SELECT sum(capacity) FROM fcfs.reserved_seats"
-	" WHERE section_id = s.id), 0) FROM fcfs.section s WHERE code LIKE 'load%'"
+	"SELECT 'section', id, capacity FROM fcfs.section WHERE code LIKE 'load%'"
 	" UNION ALL SELECT 'line', id, waitlist_capacity FROM fcfs.section WHERE code LIKE 'load%'"
 	" UNION ALL SELECT 'open', id, (cancelled_at IS NULL)::integer FROM fcfs.section"
 	" WHERE code LIKE 'load%'"

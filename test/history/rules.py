@@ -65,7 +65,7 @@ class Rules:
         function = is_function(call)
         for rule in RULES[operation.kind]:
             if call.code in rule.codes:
-                if not self.can_refuse(call, rule, change):
+                if not self.can_refuse(call, rule, change) or function and rule.raw and rule.opening:
                     self.finding(f"{change}: at no moment can it have been refused for that", call)
                 return True
             if ((rule.raw if function else rule.policy) or not rule.invariant or call.code in rule.together
@@ -273,9 +273,10 @@ class Rules:
             elif perhaps and operation.to:          # a hold that it made final is counted for its customer, overdue by now or not
                 final.update(claims[0] for claims in earlier.gave.values() if claims[0].expires <= call.answered)
         for claim in made | (given if perhaps else set()):
-            for rule, limit, units, _ in claim.limits(self.world.facts):
+            sure = [limit for _, limit, _, _ in claim.limits(self.world.facts)]
+            for rule, limit, units, _ in claim.limits(self.world.facts, perhaps):
                 # Nor is one that it gave back among what is possible, if it would be overdue by now.
-                back = claim in given and not (perhaps and rule.policy and claim.expires <= call.answered)
+                back = claim in given and limit in sure and not (perhaps and rule.policy and claim.expires <= call.answered)
                 # A seat that it gave up it may have passed on.
                 back = back and not (perhaps and rule.room and claim.kind == "section" and self.lines.may_have_passed(call))
                 if limit == name:
@@ -356,8 +357,9 @@ class Rules:
             return
         claimed = Steps()
         for claim in self.world.claims.values():
-            if (claim.kind == operation.kind and pool in claim.pools(rule, self.world.facts)
+            if (claim.kind == operation.kind and pool in claim.pools(rule, self.world.facts, True)
                     and claim.possible_since <= call.answered and claim.possible_until >= call.sent):
                 claimed.add(claim.possible_since, claim.possible_until + 1, claim.units)
-        if max(claimed.between(call.sent, call.answered)) <= self.capacity_of(call):
+        cut_out = self.cut_out(call.arguments[0], call) if operation.kind == "section" else 0
+        if max(claimed.between(call.sent, call.answered)) <= call.arguments[operation.capacity] - cut_out:
             self.finding(f"{pool}: so little cannot have been free", call)

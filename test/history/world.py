@@ -31,9 +31,8 @@ KINDS = {
 
 # The pools that claims take of: id, are they served in strict order, capacity.
 POOLS = {
-    # What is reserved for a group is cut out of the capacity.
-    "section": "SELECT s.id, s.strict_order, s.capacity - coalesce((SELECT sum(r.capacity) FROM fcfs.reserved_seats r"
-               " WHERE r.section_id = s.id), 0) FROM fcfs.section s WHERE s.code LIKE 'load%'",
+    # What is reserved for a group is cut out of the capacity, see note_capacities().
+    "section": "SELECT id, strict_order, capacity FROM fcfs.section WHERE code LIKE 'load%'",
     "reserved_seats": "SELECT r.id, s.strict_order, r.capacity FROM fcfs.reserved_seats r JOIN fcfs.section s ON s.id = r.section_id"
                       " WHERE s.code LIKE 'load%'",
     "line": "SELECT id, false, waitlist_capacity FROM fcfs.section WHERE code LIKE 'load%'",
@@ -130,6 +129,8 @@ OPERATIONS = {
     "raw_issue_coupon": taking("coupon", person=1, pool=0),
     "raw_revoke_coupon": Operation("coupon", to="revoked", of=("issued",), claim=0, missing="NONE", wrong="NONE"),
     "set_section_capacity": Operation("section", pool=0, capacity=1),
+    # The load has some in one section, and no others that are ever released.
+    "release_reserved_seats": Operation("section"),
     "cancel_section": Operation("section", pool=0, opens=0),
     "open_section": Operation("section", pool=0, opens=1),
     # Of each that was dropped, see Call.parts().
@@ -282,8 +283,9 @@ FACTS = {
                "   AND (p.min_points IS NULL OR g.points >= p.min_points)))) FROM fcfs.prerequisite p WHERE p.course_id = s.course_id), '[]'),"
                " 'line', s.waitlist_capacity, 'cross_list', s.cross_list_id, 'reserved', coalesce((SELECT json_agg(json_build_array(r.id, ARRAY("
                "   SELECT m.student_id FROM fcfs.student_group_member m WHERE m.student_group_id = r.student_group_id)))"
-               "   FROM fcfs.reserved_seats r WHERE r.section_id = s.id), '[]'), 'cut_out', coalesce((SELECT sum(r.capacity)"
-               "   FROM fcfs.reserved_seats r WHERE r.section_id = s.id), 0), 'overrides', coalesce((SELECT json_object_agg("
+               "   FROM fcfs.reserved_seats r WHERE r.section_id = s.id), '[]'), 'releases', coalesce((SELECT json_object_agg(r.id,"
+               f"   {microseconds_of('r.release_at')}) FROM fcfs.reserved_seats r WHERE r.section_id = s.id AND r.release_at IS NOT NULL), '{{}}'),"
+               " 'overrides', coalesce((SELECT json_object_agg("
                "   o.student_id, o.rules) FROM (SELECT student_id, array_agg(rule) AS rules FROM fcfs.permission_override"
                "   WHERE section_id = s.id GROUP BY 1) o), '{}'),"
                " 'waves', (SELECT json_agg(json_build_array((SELECT json_agg(m.student_id) FROM fcfs.student_group_member m"
@@ -335,6 +337,7 @@ class Claim:
         self.arrival = None
         self.override = ()          # the rules that it was let pass over
         self.reserved = None        # which reserved seats it is one of
+        self.released = None        # which it may have been one of, until these were released
         self.credits = None         # what it is taken for, if not for those of the section
         self.swap = None            # the section that is given up for the seat, once there is one
         self.seat = None            # of a place in line: the claim that it became, and
@@ -373,10 +376,10 @@ class Claim:
     def over(self):
         return self.status in KINDS[self.kind]["over"]
 
-    def limits(self, facts):
-        """(rule, limit, units, how much there is; None: a pool's capacity) of all that it takes."""
+    def limits(self, facts, perhaps=False):
+        """(rule, limit, units, how much there is; None: a pool's capacity) of all that it surely takes, or perhaps."""
         return [(rule, *limit) for rule in RULES[self.kind] if not rule.looks and not rule.opening
-                for limit in (((pool, self.units, None) for pool in self.pools(rule, facts)) if rule.room else
+                for limit in (((pool, self.units, None) for pool in self.pools(rule, facts, perhaps)) if rule.room else
                               rule.limits(facts, self.person, self.pool, self.units_of(rule, facts)))]
 
     def units_of(self, rule, facts):
@@ -384,15 +387,19 @@ class Claim:
             return self.units
         return facts["section"][self.pool]["credits"] if self.credits is None else self.credits
 
-    def pools(self, rule, facts):
-        """The pools that it surely takes of."""
-        if not self.there:
-            return [room[0] for room in rule.room(facts, self.person, self.pool) if self.raw or len(room) == 1
-                    and not self.passes_over(rule, facts)]
-        if rule.override in self.override:
+    def pools(self, rule, facts, perhaps=False):
+        """The pools that it surely takes of, or perhaps."""
+        rooms = rule.room(facts, self.person, self.pool)
+        if self.passes_over(rule, facts):
             return []
-        return [("reserved_seats", self.reserved) if self.reserved and room[0][0] == "section" else room[0]
-                for room in rule.room(facts, self.person, self.pool)]
+        if not self.there and not self.raw:
+            return [pool for room in rooms for pool in room if perhaps or len(room) == 1]
+        pools = [room[0] for room in rooms]
+        if self.reserved:
+            pools[0] = ("reserved_seats", self.reserved)
+        elif self.released:
+            pools[:1] = [pools[0], ("reserved_seats", self.released)] if perhaps else []
+        return pools
 
     def passes_over(self, rule, facts):
         """May it pass over that rule?"""
