@@ -237,12 +237,25 @@ class Lines:
         """Has its own transaction passed on what nobody else has seen yet, and perhaps never will?"""
         return any(passes_on(earlier) for earlier in call.before)
 
+    def may_have_taken(self, call, name):
+        """How many seats of a pool its own transaction may have passed on."""
+        if not self.may_have_passed(call):
+            return 0
+        facts = self.world.facts["section"]
+        pools = [section for section in facts if name in (("section", section), ("cross_list", facts[section]["cross_list"]),
+                                                          *(("reserved_seats", reserved) for reserved, _ in facts[section]["reserved"]))]
+        return sum(self.may_be_passed_by(place, call) for section in pools for place in self.of_seats[self.seats_of(section)]
+                   if place.pool == section)
+
+    @staticmethod
+    def may_be_passed_by(place, call):
+        """Can it have been in line when the transaction passed on what there was?"""
+        return (place.possible_since <= call.answered and place.possible_until >= min(earlier.sent for earlier in call.before)
+                or any(maker in call.before for maker in place.makers))
+
     def concerns(self, call, person):
         """Can that have been about the person of the call?"""
-        return self.may_have_passed(call) and any(
-            place.possible_since <= call.answered and place.possible_until >= min(earlier.sent for earlier in call.before)
-            or any(maker in call.before for maker in place.makers)
-            for place in self.of_person[person])
+        return self.may_have_passed(call) and any(self.may_be_passed_by(place, call) for place in self.of_person[person])
 
     def judge(self):
         for place in self.promoted:

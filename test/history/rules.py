@@ -182,6 +182,8 @@ class Rules:
         have taken and not committed does not count: one who wants it has to wait. What the call itself
         gives back is among what there is, when its rules are judged."""
         value = max(self.limit(rule, name, most).possible.between(call.sent, call.answered))
+        if rule.room:
+            value += self.lines.may_have_taken(call, name)
         return value + self.taken_before(call, name, perhaps=True) + units - given > 0
 
     def must_forbid(self, call, rule, name, units, given, most):
