@@ -327,7 +327,7 @@ class Lines:
         waited = ahead.sure_since <= call.sent and any(
             since <= call.sent and last < until for since, until in self.checker.surely(ahead))
         self.compared += waited
-        return waited and not self.may_be_barred(ahead, call, ahead.pool != place.pool)
+        return waited and not self.may_be_barred(ahead, call, ahead.pool != place.pool or self.keeps_shared_seat(place))
 
     def may_be_barred(self, place, call, with_room):
         """Can there have been a rule against seating it, at some moment of the call?"""
