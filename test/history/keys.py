@@ -1,7 +1,8 @@
 """Idempotency keys: all who use one get the answer of the first."""
 import collections
 from history import COMMITTED
-from world import OPERATIONS, TIMEOUTS
+from operations import OPERATIONS
+from world import TIMEOUTS
 
 # Answers that are not kept under a key: try again; and there is no such thing.
 NOT_KEPT = (*TIMEOUTS, "IDEMPOTENCY_KEY_REUSED", "TOO_MANY_WAITERS", "NOT_ENROLLED", "NOT_WAITLISTED", "RESERVATION_NOT_FOUND")

@@ -15,7 +15,8 @@ import bisect
 import collections
 import copy
 from history import COMMITTED, NEVER, Call, Transaction
-from world import OPERATIONS, Claim, operation_of, overrides
+from operations import OPERATIONS, operation_of
+from world import Claim, overrides
 
 # Calls that pass on what is free: those that give up seats do too.
 PASSING = ("join_waitlist", "join_waitlist_to_swap", "leave_waitlist", "pass_waitlists")

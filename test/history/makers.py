@@ -2,7 +2,8 @@
 import collections
 from history import COMMITTED, NEVER, UNKNOWN
 from line import is_join, passes_on
-from world import KINDS, Claim, operation_of
+from operations import operation_of
+from world import KINDS, Claim
 
 
 def unmatched(wanted):

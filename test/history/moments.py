@@ -2,7 +2,8 @@
 import bisect
 import collections
 from history import COMMITTED, NEVER, UNKNOWN
-from world import KINDS, SHORTEST_HOLD, Steps, is_function, operation_of, shut
+from operations import is_function, operation_of
+from world import KINDS, SHORTEST_HOLD, Steps, shut
 
 
 def first_of(moments, default=NEVER):

@@ -2,7 +2,8 @@
 import bisect
 import collections
 from history import COMMITTED
-from world import RULES, is_function, operation_of
+from operations import is_function, operation_of
+from world import RULES
 
 # src/lock.h: pools, and the lines of those who wait for uncertain units.
 LOCK_CLASSES = {base + i: (kind, line) for i, kind in enumerate(("section", "item", "coupon", "line", "reserved_seats", "cross_list"))

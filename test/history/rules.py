@@ -1,7 +1,8 @@
 """Each answer against the rules."""
 from line import is_join
 from history import NEVER
-from world import KINDS, OPERATIONS, RULES, SHORTEST_HOLD, TIMEOUT_STATE, TIMEOUTS, Change, Steps, is_function, operation_of
+from operations import OPERATIONS, is_function, operation_of
+from world import KINDS, RULES, SHORTEST_HOLD, TIMEOUT_STATE, TIMEOUTS, Change, Steps
 
 # Errors that may come to anybody: deadlocks, old snapshots, and faults of the server.
 ERRORS = ("40P01", "40001", "25006", "3B001")

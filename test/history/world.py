@@ -1,16 +1,18 @@
-"""What the checker knows of the operations, of the pools and their rules, and of
-the claims in the tables. A new function joins by a line in OPERATIONS, a new kind
-of pool by an entry in KINDS and RULES."""
+"""What the checker knows of the pools and their rules, and of the claims in the
+tables. A new kind of pool joins by an entry in KINDS and RULES."""
 import bisect
 import collections
 from history import NEVER
+from operations import operation_of
 
 # How claims of a kind of pool are found (id, person, pool, units, status, when it
-# arrived, expires, ended, its arrival number, the rules that it was let pass over, and which
-# reserved seats it is one of, what it gives up, and its credits), the status that they begin with, and those that give their units back.
+# arrived, expires, ended, its arrival number, the rules that it was let pass over, which
+# reserved seats it is one of, what it gives up, and its credits), the status that they begin
+# with, and those that give their units back.
 KINDS = {
     "section": {
-        "rows": "SELECT e.id, e.student_id, e.section_id, 1, e.status, e.arrived_at, NULL, e.ended_at, NULL, e.override, e.reserved_seats_id, e.swap_section_id, e.credits::float8"
+        "rows": "SELECT e.id, e.student_id, e.section_id, 1, e.status, e.arrived_at, NULL, e.ended_at, NULL, e.override,"
+                " e.reserved_seats_id, e.swap_section_id, e.credits::float8"
                 " FROM fcfs.enrollment e JOIN fcfs.section p ON p.id = e.section_id WHERE p.code LIKE 'load%'",
         "first": "enrolled", "over": ("cancelled",),
     },
@@ -51,113 +53,15 @@ TIMEOUT_STATE = "55P03"
 SHORTEST_HOLD = 150_000
 
 
-class Operation:
-    """What a call does, as far as its arguments say. person: which of them that is. adds: the pools that it
-    takes from and how much, drops: those whose claims it gives back. id_is: what the id of its answer is of.
-    to: it gives a claim another status, if it is one of those in of; claim: which argument is the claim's
-    id, where it is not found by person and pool. missing, wrong: the answers that there is no such claim, and
-    that its status is another one. holds: sections that must be had, and are given up later. capacity: which argument is the new capacity of the pool. opens: whether a section is open then. credits: those that it states for pools. bad: the SQLSTATE of
-    arguments that make no sense."""
-
-    def __init__(self, kind, person=None, pool=None, adds=None, drops=None, id_is="claim", to=None, of=(), claim=None,
-                 missing=None, wrong=None, holds=lambda arguments: (), capacity=None, opens=None, credits=lambda arguments: {},
-                 bad=lambda arguments: None):
-        self.kind, self.person, self.pool, self.adds, self.drops, self.id_is = kind, person, pool, adds, drops, id_is
-        self.to, self.of, self.claim, self.missing, self.wrong, self.capacity = to, of, claim, missing, wrong, capacity
-        self.holds, self.opens, self.credits, self.bad = holds, opens, credits, bad
-
-    @property
-    def takes(self):
-        return self.adds is not None
-
-
-def taking(kind, person, pool, units=None, credits=lambda arguments: {}):
-    return Operation(kind, person, pool, adds=lambda arguments: [(arguments[pool], 1 if units is None else arguments[units])], credits=credits)
-
-
-def stated(pool):
-    """Credits that are stated for the section that is that argument, in the one behind all others."""
-    def credits(arguments):
-        pools = arguments[pool] if isinstance(arguments[pool], tuple) else arguments[pool:pool + 1]
-        given = arguments[pool + 1:] if pools == arguments[pool:pool + 1] else arguments[pool + 1] if len(arguments) > pool + 1 else ()
-        return {pool: number for pool, number in zip(pools, given) if number is not None}
-    return credits
-
-
-def bad_change(arguments):
-    _, drops, adds, *credits = arguments
-    if not drops + adds or len(set(drops + adds)) < len(drops + adds):
-        return "22023"
-    return "2202E" if credits and len(credits[0]) != len(adds) else None
-
-
-OPERATIONS = {
-    "enroll": taking("section", person=0, pool=1, credits=stated(1)),
-    "raw_enroll": taking("section", person=0, pool=1),
-    "cancel_enrollment": Operation("section", person=0, pool=1, drops=lambda arguments: arguments[1:2],
-                                   to="cancelled", of=("enrolled",), missing="NOT_ENROLLED"),
-    "swap_enrollment": Operation("section", person=0, adds=lambda arguments: [(arguments[2], 1)], drops=lambda arguments: arguments[1:2],
-                                 to="cancelled", of=("enrolled",), missing="NOT_ENROLLED", credits=stated(2),
-                                 bad=lambda arguments: "22023" if arguments[1] == arguments[2] else None),
-    "change_schedule": Operation("section", person=0, adds=lambda arguments: [(pool, 1) for pool in arguments[2]],
-                                 drops=lambda arguments: arguments[1], id_is="person",
-                                 to="cancelled", of=("enrolled",), missing="NOT_ENROLLED", credits=stated(2), bad=bad_change),
-    "join_waitlist": taking("line", person=0, pool=1, credits=stated(1)),
-    "join_waitlist_to_swap": Operation("line", person=0, pool=1, adds=lambda arguments: [(arguments[1], 1)], missing="NOT_ENROLLED",
-                                       of=("enrolled",), holds=lambda arguments: arguments[2:],
-                                       bad=lambda arguments: "22023" if arguments[1] == arguments[2] else None),
-    # With a seat free, and nobody in line, that is an enrolment.
-    "join_enrolled": taking("section", person=0, pool=1, credits=stated(1)),
-    "join_swapped": Operation("section", person=0, adds=lambda arguments: [(arguments[1], 1)], drops=lambda arguments: arguments[2:],
-                              to="cancelled", of=("enrolled",), missing="NOT_ENROLLED"),
-    "leave_waitlist": Operation("line", person=0, pool=1, drops=lambda arguments: arguments[1:], to="left", of=("waitlisted",),
-                                missing="NOT_WAITLISTED"),
-    "waitlist_position": Operation("line", person=0, pool=1),
-    "pass_waitlists": Operation("section"),
-    # What calls about others have done, see line.py.
-    "promotion": Operation("section", person=0, pool=1, adds=lambda arguments: [(arguments[1], 1)], drops=lambda arguments: arguments[2:],
-                           to="seated"),
-    "promotion_gives_up": Operation("section", to="cancelled"),
-    "raw_cancel_enrollment": Operation("section", to="cancelled", of=("enrolled",), claim=0, missing="NONE", wrong="NONE"),
-    "reserve": taking("item", person=0, pool=1, units=2),
-    "confirm_reservation": Operation("item", to="confirmed", of=("held",), claim=0, missing="RESERVATION_NOT_FOUND",
-                                     wrong="RESERVATION_NOT_HELD"),
-    "cancel_reservation": Operation("item", to="cancelled", of=("held", "confirmed"), claim=0, missing="RESERVATION_NOT_FOUND",
-                                    wrong="RESERVATION_NOT_HELD"),
-    "expire_reservations": Operation("item"),
-    "issue_coupon": taking("coupon", person=1, pool=0),
-    "raw_issue_coupon": taking("coupon", person=1, pool=0),
-    "raw_revoke_coupon": Operation("coupon", to="revoked", of=("issued",), claim=0, missing="NONE", wrong="NONE"),
-    "set_section_capacity": Operation("section", pool=0, capacity=1),
-    # The load has some in one section, and no others that are ever released.
-    "release_reserved_seats": Operation("section"),
-    "cancel_section": Operation("section", pool=0, opens=0),
-    "open_section": Operation("section", pool=0, opens=1),
-    # Of each that was dropped, see Call.parts().
-    "drop_seat": Operation("section", to="cancelled", of=("enrolled",), claim=0),
-    "drop_place": Operation("line", to="left", of=("waitlisted",), claim=0),
-    "load_catalogue": Operation("section", pool=0, capacity=1),
-    "set_item_capacity": Operation("item", pool=0, capacity=1),
-    "set_coupon_capacity": Operation("coupon", pool=0, capacity=1),
-}
-
-
-def operation_of(call):
-    return OPERATIONS[call.became or call.operation]
-
-
-def is_function(call):
-    return not call.operation.startswith(("raw_", "set_", "expire_"))
-
-
 class Rule:
-    """One rule about taking: of each of the limits that a claim touches, nobody may have
-    more than so much. codes: the answers that say so. room: the pools that there must be room in,
-    for which takes of open transactions count too: of each list one. policy: raw SQL may pass over it.
-    lack: it is not about too much, but about what would be missing, which the checker judges by a method of that name.
-    raw: it is for raw SQL only; invariant: it holds all the same. looks: it only looks
-    at what others take of the limit. credits: claims take of it what they are taken for. opening: it is about when a pool is open, which has nothing to do with claims. together: answers that are judged in the same turn. override: what an administrator calls it who lets
-    somebody pass over it for a pool."""
+    """One rule about taking: of each of the limits that a claim touches, nobody may have more than so much.
+    codes: the answers that say so. room: the pools that there must be room in, for which takes of open
+    transactions count too: of each list one. policy: raw SQL may pass over it. lack: it is not about too much,
+    but about what would be missing, which the checker judges by a method of that name. raw: it is for raw SQL
+    only; invariant: it holds all the same. looks: it only looks at what others take of the limit. credits:
+    claims take of it what they are taken for. opening: it is about when a pool is open, which has nothing to do
+    with claims. together: answers that are judged in the same turn. override: what an administrator calls it
+    who lets somebody pass over it for a pool."""
 
     def __init__(self, codes, limits=lambda facts, person, pool, units: (), room=None, lack=None, policy=False, raw=False,
                  invariant=True, override=None, looks=False, opening=False, credits=False, together=()):
