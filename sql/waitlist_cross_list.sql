@@ -49,7 +49,10 @@ SELECT test.line(5), test.both('enroll(22, 6)'), test.both('cancel_enrollment(22
 UPDATE fcfs.section SET capacity = 4 WHERE id = 5;
 SELECT fcfs.pass_waitlists(), test.line(5), test.both('enroll(22, 6)');
 
--- A place that is taken since the shared seat is for others has no seat yet, reserved or not.
+-- A place that is taken since the shared seat is for others has no seat yet, reserved or not, and
+-- has passed over nothing that it will be judged by then.
+INSERT INTO fcfs.permission_override (student_id, section_id, rule, reason) VALUES (51, 7, 'credits', 'may');
+UPDATE fcfs.student SET max_credits = 0 WHERE id = 51;
 INSERT INTO fcfs.reserved_seats (id, section_id, student_group_id, seats) VALUES (3, 7, 1, 1);
 SELECT test.both('enroll(31, 9)');
 UPDATE fcfs.section SET capacity = 0 WHERE id = 8;
@@ -59,8 +62,8 @@ UPDATE fcfs.section SET capacity = 1 WHERE id = 8;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT detail FROM fcfs.try_join_waitlist(51, 7);
 COMMIT;
-SELECT student_id, status, reserved_seats_id FROM fcfs.enrollment WHERE section_id = 7;
+SELECT student_id, status, reserved_seats_id, override FROM fcfs.enrollment WHERE section_id = 7;
 SELECT fcfs.pass_waitlists();
-SELECT student_id, status, reserved_seats_id FROM fcfs.enrollment WHERE section_id = 7;
+SELECT student_id, status, reserved_seats_id, override FROM fcfs.enrollment WHERE section_id = 7;
 
 \i sql/include/finish.sql

@@ -119,13 +119,17 @@ is_idle(const ScheduleAdd *add)
 static bool
 enroll_instead(ScheduleChange *change, ScheduleAdd *add, Snapshot snapshot)
 {
+	uint32 overridden = add->overridden;
+
 	if (!is_idle(add))
 		return false;
 	change->lining_up = false;
 	if (!schedule_change_judge(change, snapshot) || !schedule_change_claim(change, snapshot))
 	{
 		change->lining_up = change->call->refused == REFUSAL_COURSE_FULL;
-		add->reserved_seats_id = 0; /* that seat is given back */
+		/* Nothing of it holds for a place: the seat, the rules passed over. */
+		add->reserved_seats_id = 0;
+		add->overridden = overridden;
 		return false;
 	}
 	schedule_change_write(change, snapshot);
