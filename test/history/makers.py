@@ -126,7 +126,7 @@ class Makers:
 
     def judge_whole(self):
         """A call that makes several claims makes all of them: they arrived at one moment."""
-        arrived = {(claim.what, claim.arrived) for claim in self.world.claims.values()}
+        arrived = {(self.row(claim.what), claim.arrived) for claim in self.world.claims.values()}
         for claim in self.world.claims.values():
             makers = [call for call in claim.makers if self.fate(call)]
             if len(makers) != 1 or makers[0].lost:
@@ -135,7 +135,7 @@ class Makers:
             if makers[0].operation == "promotion":
                 continue
             for pool, units in operation.adds(makers[0].arguments):
-                if ((claim.kind, claim.person, pool, units), claim.arrived) not in arrived:
+                if (self.row((claim.kind, claim.person, pool, units)), claim.arrived) not in arrived:
                     self.finding(f"{claim}: it came without that of {pool}", *makers)
 
     def find_moves(self):
