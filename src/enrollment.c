@@ -3,7 +3,7 @@
  *
  * enroll, cancel_enrollment, swap_enrollment and change_schedule: the functions of
  * a registration office. Each is a change of one student's timetable, which
- * schedule_change.c judges and makes.
+ * schedule_change.c makes.
  */
 #include "postgres.h"
 
@@ -13,6 +13,7 @@
 #include "utils/numeric.h"
 
 #include "enrollment.h"
+#include "number.h"
 #include "operation.h"
 #include "schedule_change.h"
 
@@ -23,8 +24,7 @@ in_range(Datum credits)
 	Datum least = NumericGetDatum(int64_to_numeric(0));
 	Datum too_many = NumericGetDatum(int64_to_numeric(1000));
 
-	return DatumGetBool(DirectFunctionCall2(numeric_ge, credits, least)) &&
-		   DatumGetBool(DirectFunctionCall2(numeric_lt, credits, too_many));
+	return !number_is_less(credits, least) && number_is_less(credits, too_many);
 }
 
 /* Credits that a caller states for a section. */

@@ -31,9 +31,11 @@ extern void schedule_change_init(ScheduleChange *change, Call *call, int64 stude
 								 ScheduleDrop *drops, int drop_count, ScheduleAdd *adds,
 								 int add_count);
 extern bool schedule_change_pin(ScheduleChange *change);
-extern bool schedule_change_judge(ScheduleChange *change, Snapshot snapshot);
 extern void schedule_change_write(ScheduleChange *change, Snapshot snapshot);
 extern bool schedule_change_run(ScheduleChange *change);
+
+/* schedule_rules.c */
+extern bool schedule_change_judge(ScheduleChange *change, Snapshot snapshot);
 
 /* seat_claim.c */
 extern RefusalCode schedule_change_pin_seats(const ScheduleChange *change);

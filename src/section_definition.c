@@ -15,6 +15,7 @@
 #include "utils/timestamp.h"
 
 #include "definition.h"
+#include "number.h"
 #include "section.h"
 
 /* Columns ------------------------------------------------------------------------ */
@@ -308,7 +309,7 @@ fit_credits(SectionDefinition *section)
 {
 	if (!section->credits_vary)
 		return;
-	if (DatumGetBool(DirectFunctionCall2(numeric_lt, section->credits, section->least_credits)))
+	if (number_is_less(section->credits, section->least_credits))
 		section->credits = section->least_credits;
 	if (DatumGetBool(DirectFunctionCall2(numeric_gt, section->credits, section->most_credits)))
 		section->credits = section->most_credits;

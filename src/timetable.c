@@ -16,6 +16,7 @@
 #include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
+#include "number.h"
 #include "plan_cache.h"
 #include "pool.h"
 #include "timetable.h"
@@ -104,8 +105,8 @@ note_for_drop(ScheduleDrop *drop, const TableRead *row)
 	if (table_read_int64(row, ENROLLMENT_TERM_ID) != section->term_id)
 		return;
 	if (section->has_min_credits)
-		drop->kept_credits = DirectFunctionCall2(
-			numeric_add, drop->kept_credits, table_read_value(row, ENROLLMENT_CREDITS, &isnull));
+		drop->kept_credits =
+			number_sum(drop->kept_credits, table_read_value(row, ENROLLMENT_CREDITS, &isnull));
 	for (int i = 0; i < section->dependent_count; i++)
 	{
 		if (section->dependents[i].course_id == course_id)
@@ -125,8 +126,8 @@ note_for_add(ScheduleAdd *add, const TableRead *row)
 	{
 		int64 course_id = table_read_int64(row, ENROLLMENT_COURSE_ID);
 
-		add->kept_credits = DirectFunctionCall2(numeric_add, add->kept_credits,
-												table_read_value(row, ENROLLMENT_CREDITS, &isnull));
+		add->kept_credits =
+			number_sum(add->kept_credits, table_read_value(row, ENROLLMENT_CREDITS, &isnull));
 		if (course_id == section->course_id)
 		{
 			add->in_course = true;
