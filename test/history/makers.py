@@ -3,7 +3,7 @@ import collections
 from history import COMMITTED, NEVER, UNKNOWN
 from line import is_join, passes_on
 from operations import operation_of
-from world import KINDS, Claim
+from world import KINDS, Change, Claim
 
 
 def unmatched(wanted):
@@ -137,6 +137,16 @@ class Makers:
             for pool, units in operation.adds(makers[0].arguments):
                 if (self.row((claim.kind, claim.person, pool, units)), claim.arrived) not in arrived:
                     self.finding(f"{claim}: it came without that of {pool}", *makers)
+
+    def judge_credits(self):
+        """A claim is for the credits that were stated, or else for those of its section."""
+        for claim in self.world.claims.values():
+            for call in claim.makers:
+                if claim.credits is None or claim.unsure_maker or call.lost or self.fate(call) != COMMITTED or call.operation == "promotion":
+                    continue
+                credits = Change(call, operation_of(call), self.world.facts).credits(claim.pool)
+                if claim.credits != credits:
+                    self.finding(f"{claim}: it is for {claim.credits} credits, and should be for {credits}", call)
 
     def find_moves(self):
         # Who was dropped is known for certain.

@@ -36,7 +36,9 @@ class Moments:
                 if operation.opens is not None:
                     changes["open", call.arguments[0]].append((call.transaction.sent, sure, operation.opens))
                 if call.operation == "release_reserved_seats" and call.id > 0:
-                    for reserved in self.releases():
+                    for reserved, (_, release_at) in self.releases().items():
+                        if call.answered < release_at:
+                            self.finding(f"the time of reserved seats {reserved} had not come", call)
                         changes["reserved_seats", reserved].append((call.transaction.sent, sure, 0))
         for reserved, (_, release_at) in self.releases().items():
             if self.world.worker:   # which tells nobody when it does it
