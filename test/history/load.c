@@ -117,12 +117,27 @@ set_up(void)
 	PQfinish(server);
 }
 
-/* The first line: how we were called, and the capacities as they are. */
+/* The capacities as they are. What is between us and the server may cut the first connections. */
+static PGresult *
+read_capacities(PGconn *server)
+{
+	PGresult *result = PQexec(server, pools_capacities);
+
+	for (int tries = 1; PQresultStatus(result) != PGRES_TUPLES_OK && tries < 10; tries++)
+	{
+		PQclear(result);
+		PQreset(server);
+		result = PQexec(server, pools_capacities);
+	}
+	return result;
+}
+
+/* The first line: how we were called, and the capacities. */
 static void
 log_run(void)
 {
-	PGconn *server = must_connect();
-	PGresult *result = PQexec(server, pools_capacities);
+	PGconn *server = open_server();
+	PGresult *result = read_capacities(server);
 	char line[LINE];
 	size_t length = 0;
 

@@ -273,6 +273,7 @@ sub load_goes_on
 	while (time < $until)
 	{
 		usleep 20_000;
+		$load->{run}->pumpable or die "the load driver has ended: $load->{output}\n";
 		next unless -s $load->{log};
 		$connections //= slurp_file($load->{log}) =~ /"connections":(\d+)/ ? $1 + 1 : undef;
 		%served = map { $_ => 1 } slurp_file($load->{log}, $from) =~ /"c":(\d+),"n":\d+,"what":"answer","code":"(?!UNKNOWN)/g;
