@@ -64,7 +64,7 @@ start()
     [ ${#dir} -le 90 ] || die "the path $dir is too long for a socket"
     mkdir -p "$dir"
     [ -z "$(ls -A "$dir")" ] || die "$dir is not empty"
-    trap 'stop "$dir"' EXIT
+    trap 'trap "" HUP INT TERM; stop "$dir"' EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
